@@ -1,0 +1,65 @@
+"""The error tree. Each error knows the status that a client deserves for it.
+
+    SidecacheError
+    ├── ConfigError            the operator's file, flag or variable is wrong
+    ├── RequestError           the client's request cannot be taken           400
+    │   └── ClientGone         the client left before its request was complete
+    └── UpstreamError          the upstream gave no usable answer              502
+        ├── UpstreamUnreachable    no connection                              502
+        ├── UpstreamBroken         the connection or the message broke off    502
+        └── UpstreamTimeout        one of its time-outs ran out               504
+
+Foreign errors are mapped to these once, at the rim; nothing below the rim knows httpx or ASGI.
+"""
+
+from typing import ClassVar
+
+
+class SidecacheError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+
+class ConfigError(SidecacheError):
+    """A setting is wrong; the text is complete, one problem a line, fit to be printed as it is."""
+
+    title = "Invalid configuration"
+
+
+class RequestError(SidecacheError):
+    """The request is malformed or ambiguous and goes no further."""
+
+    status = 400
+    title = "Bad request"
+
+
+class ClientGone(RequestError):
+    """The client closed its connection while its request was still on the way."""
+
+
+class UpstreamError(SidecacheError):
+    """The upstream gave no usable answer."""
+
+    status = 502
+    title = "Bad gateway"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection to the upstream could be made."""
+
+    title = "Upstream unreachable"
+
+
+class UpstreamBroken(UpstreamError):
+    """The upstream's connection or message ended before it was whole."""
+
+    title = "Upstream broke off"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream did not connect, answer or go on in time."""
+
+    status = 504
+    title = "Upstream timed out"

@@ -1,0 +1,117 @@
+"""Messages as values: field lines in order, a request head, a response head.
+
+Nothing is interpreted: bytes stay as they came, names keep their case, the target is the raw one.
+This module must not know what any field means.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+Line = tuple[bytes, bytes]
+_ABSENT: Final[tuple[bytes, ...]] = ()
+
+
+class Fields:
+    """Field lines in the order and spelling of the wire; look-up by lower-case name (9110 §5).
+
+    Immutable. Two are equal when their lines are equal byte for byte.
+    """
+
+    __slots__ = ("_index", "lines")
+
+    lines: tuple[Line, ...]
+
+    def __init__(self, lines: Iterable[Line] = ()) -> None:
+        self.lines = tuple(lines)
+        index: dict[bytes, tuple[bytes, ...]] = {}
+        for name, value in self.lines:
+            lower = name.lower()
+            index[lower] = (*index[lower], value) if lower in index else (value,)
+        self._index = index
+
+    def all(self, name: bytes) -> tuple[bytes, ...]:
+        """Return every value of a field, one an occurrence; `name` in lower case."""
+        return self._index.get(name, _ABSENT)
+
+    def first(self, name: bytes) -> bytes | None:
+        """Return the first value of a field, or None; `name` in lower case."""
+        values = self._index.get(name)
+        return values[0] if values else None
+
+    def joined(self, name: bytes) -> bytes | None:
+        """Return all values of a field as one list, as 9110 §5.3 allows, or None."""
+        values = self._index.get(name)
+        return b", ".join(values) if values else None
+
+    def names(self) -> Collection[bytes]:
+        """Return the lower-case names that are present."""
+        return self._index.keys()
+
+    def without(self, names: Collection[bytes]) -> "Fields":
+        """Return the lines whose lower-case name is not in `names`."""
+        if self._index.keys().isdisjoint(names):
+            return self
+        return Fields(line for line in self.lines if line[0].lower() not in names)
+
+    def plus(self, *lines: Line) -> "Fields":
+        """Return these lines with others appended."""
+        return Fields((*self.lines, *lines))
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._index
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fields) and self.lines == other.lines
+
+    def __hash__(self) -> int:
+        return hash(self.lines)
+
+    def __repr__(self) -> str:
+        return f"Fields({list(self.lines)!r})"
+
+
+NO_FIELDS: Final = Fields()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request's head as it arrived; the body, if any, travels beside it.
+
+    `authority` is the Host field's value (9110 §7.2), `target` the origin-form target byte for
+    byte (9112 §3.2.1) or `*`, `peer` the address the connection came from.
+    """
+
+    method: str
+    scheme: str
+    authority: bytes
+    target: bytes
+    fields: Fields = NO_FIELDS
+    has_body: bool = False
+    version: str = "1.1"
+    peer: str | None = None
+
+    @property
+    def path(self) -> bytes:
+        """The target up to its query, still encoded."""
+        return self.target.partition(b"?")[0]
+
+    @property
+    def query(self) -> bytes:
+        """The target's query without its question mark, still encoded."""
+        return self.target.partition(b"?")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A response's head: status and field lines (9110 §15, §6.3)."""
+
+    status: int
+    fields: Fields = NO_FIELDS
+    version: str = "1.1"
