@@ -1,0 +1,39 @@
+"""Invalidation: which URIs a write has made doubtful (9111 §4.4).
+
+This module must not know how anything is removed.
+"""
+
+from typing import Final
+
+from proxy.http import target
+from proxy.http.message import Head, Request
+
+Uri = tuple[str, bytes, bytes]
+"""Scheme, authority and origin-form target."""
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods known to change nothing (9110 §9.2.1); any other counts as unsafe."""
+
+_NON_ERROR: Final = range(200, 400)
+
+
+def invalidated(request: Request, head: Head) -> tuple[Uri, ...]:
+    """Return the URIs whose stored responses the answer to `request` invalidates.
+
+    The target itself, and what Location and Content-Location name on the same origin.
+    """
+    if request.method in SAFE or head.status not in _NON_ERROR:
+        return ()
+    own: Uri = (request.scheme, request.authority, request.target)
+    origin = _origin(own)
+    found = {own: None}
+    for name in (b"location", b"content-location"):
+        for reference in head.fields.all(name):
+            uri = target.resolve(reference, *own)
+            if uri is not None and _origin(uri) == origin:
+                found[uri] = None
+    return tuple(found)
+
+
+def _origin(uri: Uri) -> tuple[str, bytes]:
+    return uri[0], target.normal_authority(uri[0], uri[1])
