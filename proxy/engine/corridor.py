@@ -1,0 +1,268 @@
+"""The corridor: the story of a request, from top to bottom.
+
+    visit       board the request, look into the store, judge
+    answer_now  answer from the store, if the verdict allows; never waits
+    answer      else fetch, alone, leading or following, and answer with what lands
+
+This module must not know sockets, files or formats; it decides nothing that policy decides.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+from proxy.engine.answer import Account, Answer, failure
+from proxy.engine.boarding import Boarded, board
+from proxy.engine.delivery import along, from_entry, onward
+from proxy.engine.entry import Entry
+from proxy.engine.feed import Reader
+from proxy.engine.fetch import Errand, Fetcher
+from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
+from proxy.engine.ports import Clock, Upstream
+from proxy.engine.shelf import Shelf
+from proxy.engine.snapshot import Snapshot
+from proxy.engine.tasks import Tasks
+from proxy.errors import (
+    ClientGone,
+    SidecacheError,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from proxy.http.message import Request
+from proxy.policy import credentials, reuse
+from proxy.policy.reasons import Family, Reason
+from proxy.policy.validation import is_partial_or_conditional, whole
+from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale, Verdict
+
+_GATEWAY_TIMEOUT: Final = 504
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that has been judged; `entry` is what is stored for it, if anything is."""
+
+    boarded: Boarded
+    verdict: Verdict
+    entry: Entry | None
+
+
+class Corridor:
+    """The engine's front: requests in, answers out."""
+
+    def __init__(self, snapshot: Snapshot, shelf: Shelf, upstream: Upstream, clock: Clock) -> None:
+        self.snapshot = snapshot
+        self.shelf = shelf
+        self.flights = Flights()
+        self.tasks = Tasks()
+        self._clock = clock
+        self._fetcher = Fetcher(upstream, shelf, self.flights, clock, self.tasks)
+
+    def visit(self, request: Request) -> Visit:
+        """Judge a request; raises `RequestError` where it cannot be taken."""
+        boarded = board(request, self.snapshot)
+        outbound, terms = boarded.outbound, boarded.rule.terms
+        early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
+        if early is not None:
+            return Visit(boarded, early, None)
+        entries = self.shelf.variants(boarded.key)
+        stored = reuse.select(outbound, [entry.stored for entry in entries])
+        entry = next((e for e in entries if e.stored is stored), None)
+        now, draw = self._clock.now(), self._clock.draw()
+        verdict = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))
+        return Visit(boarded, verdict, entry)
+
+    def answer_now(self, visit: Visit) -> Answer | None:
+        """Answer without the upstream, or None where it has to be asked."""
+        match visit.verdict:
+            case Fresh(refresh=refresh) | Stale(refresh=refresh) if visit.entry is not None:
+                if refresh:
+                    self._refresh(visit, visit.entry)
+                return self._stored(visit, visit.entry, self._account(visit))
+            case Refuse():
+                account = replace(self._account(visit), failed=visit.verdict.reason)
+                sentence = visit.verdict.reason.account.sentence
+                return failure(
+                    _GATEWAY_TIMEOUT, "Not in the cache", sentence, account, self.snapshot.name
+                )
+            case _:
+                return None
+
+    async def answer(self, visit: Visit, body: AsyncIterator[bytes] | None = None) -> Answer:
+        """Answer, asking the upstream where the store cannot; raises `ClientGone` alone."""
+        answer = self.answer_now(visit)
+        if answer is not None:
+            return answer
+        flight = self._to_follow(visit)
+        if flight is None:
+            return await self._lead(visit, body, shared=self._may_lead(visit), collapsed=None)
+        ticket = flight.feed.reader()
+        landing = await self._landing(flight, ticket, leading=False)
+        answer = self._shared(visit, landing, ticket)
+        if answer is not None:
+            return answer
+        await ticket.aclose()
+        return await self._lead(visit, body, shared=False, collapsed=False)
+
+    def _to_follow(self, visit: Visit) -> Flight | None:
+        """Return the flight whose landing may serve this request too, if one is under way."""
+        flight = self.flights.under_way(visit.boarded.key.digest)
+        if flight is None or not self._may_share(visit):
+            return None
+        return flight if self.shelf.ledger.valid(visit.boarded.tags, flight.born) else None
+
+    def _may_share(self, visit: Visit) -> bool:
+        boarded = visit.boarded
+        return (
+            not isinstance(visit.verdict, Bypass)
+            and visit.verdict.reason is not Reason.REQUEST_NO_CACHE
+            and boarded.outbound.method == "GET"
+            and not credentials.carries(boarded.outbound.fields, boarded.rule.terms)
+        )
+
+    def _may_lead(self, visit: Visit) -> bool:
+        """Tell whether others may wait for what this request will bring."""
+        outbound = visit.boarded.outbound
+        return (
+            self._may_share(visit)
+            and not reuse.asked(outbound).no_store
+            and (isinstance(visit.verdict, MustValidate) or not is_partial_or_conditional(outbound))
+            and not self.flights.marked(visit.boarded.key.digest, self._clock.now())
+        )
+
+    async def _lead(
+        self,
+        visit: Visit,
+        body: AsyncIterator[bytes] | None,
+        *,
+        shared: bool,
+        collapsed: bool | None,
+    ) -> Answer:
+        flight = Flight(self.shelf.ledger.sequence)
+        if shared:
+            self.flights.lead(visit.boarded.key.digest, flight)
+        ticket = flight.feed.reader()
+        validating = visit.entry if isinstance(visit.verdict, MustValidate) else None
+        bypass = isinstance(visit.verdict, Bypass)
+        errand = Errand(visit.boarded, body, validating, bypass=bypass)
+        self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
+        landing = await self._landing(flight, ticket, leading=True)
+        return await self._landed(visit, landing, ticket, collapsed)
+
+    async def _landing(self, flight: Flight, ticket: Reader, *, leading: bool) -> Landing:
+        try:
+            return await flight.wait()
+        except asyncio.CancelledError:
+            await flight.leave(ticket, leading=leading)
+            raise
+
+    async def _landed(
+        self,
+        visit: Visit,
+        landing: Landing,
+        ticket: Reader,
+        collapsed: bool | None,  # noqa: FBT001
+    ) -> Answer:
+        """Answer the leader."""
+        account = replace(self._account(visit), collapsed=collapsed)
+        match landing:
+            case Landed():
+                account = replace(account, kept=landing.stored.lifetime.source)
+                return along(visit.boarded, landing, ticket, account, self._now(), leading=True)
+            case Validated():
+                await ticket.aclose()
+                account = replace(account, kept=landing.kept, fwd_status=landing.head.status)
+                return self._stored(visit, landing.entry, account)
+            case Unshareable(head, inbound, reason):
+                await ticket.aclose()
+                stale = self._instead(visit, unreachable=False) if head.status >= 500 else None  # noqa: PLR2004 - server errors
+                if stale is not None:
+                    await inbound.aclose()
+                    return stale
+                quiet = isinstance(visit.verdict, Bypass) or visit.boarded.outbound.method == "HEAD"
+                account = account if quiet else replace(account, kept=reason)
+                return await onward(visit.boarded, head, inbound, account)
+            case Failed(error):
+                await ticket.aclose()
+                return self._failed(visit, error)
+            case _:
+                assert_never(landing)
+
+    def _shared(self, visit: Visit, landing: Landing, ticket: Reader) -> Answer | None:
+        """Answer a follower, or None where what landed is not for it: it fetches its own."""
+        outbound = visit.boarded.outbound
+        account = replace(self._account(visit), collapsed=True)
+        match landing:
+            case Landed(_, stored, _):
+                if not reuse.matches(outbound, stored.selecting):
+                    return None
+                return along(visit.boarded, landing, ticket, account, self._now(), leading=False)
+            case Validated(head, entry, kept):
+                if kept.account.family is not Family.KEEP:
+                    return None
+                if not reuse.matches(outbound, entry.stored.selecting):
+                    return None
+                return self._stored(visit, entry, replace(account, fwd_status=head.status))
+            case Unshareable(head):
+                return self._instead(visit, unreachable=False) if head.status >= 500 else None  # noqa: PLR2004 - server errors
+            case Failed(error):
+                return self._failed(visit, error)
+            case _:
+                assert_never(landing)
+
+    def _instead(self, visit: Visit, *, unreachable: bool) -> Answer | None:
+        """Answer with what is stored because the upstream gave no good answer, if allowed."""
+        entry = visit.entry
+        if entry is None or isinstance(visit.verdict, Absent):
+            return None
+        if not self.shelf.ledger.valid(entry.tags, entry.born):
+            return None
+        boarded = visit.boarded
+        verdict = reuse.instead_of_error(
+            boarded.outbound, entry.stored, boarded.rule.terms, self._now(), unreachable=unreachable
+        )
+        if verdict is None:
+            return None
+        return self._stored(visit, entry, Account(boarded.rule.name, verdict.reason))
+
+    def _failed(self, visit: Visit, error: SidecacheError) -> Answer:
+        if isinstance(error, ClientGone):
+            raise error
+        stale = self._instead(visit, unreachable=isinstance(error, UpstreamError))
+        if stale is not None:
+            return stale
+        status = error.status
+        verdict = visit.verdict
+        if isinstance(verdict, MustValidate) and not verdict.stored.may_be_stale:
+            status = _GATEWAY_TIMEOUT  # 9111 §5.2.2.2: must-revalidate while disconnected
+        account = replace(self._account(visit), failed=_reason(error))
+        return failure(status, error.title, str(error), account, self.snapshot.name)
+
+    def _refresh(self, visit: Visit, entry: Entry) -> None:
+        """Begin to validate in the background, unless someone already does."""
+        boarded = visit.boarded
+        if self.flights.under_way(boarded.key.digest) is not None:
+            return
+        outbound = whole(replace(boarded.outbound, method="GET"))
+        flight = Flight(self.shelf.ledger.sequence, attended=False)
+        self.flights.lead(boarded.key.digest, flight)
+        errand = Errand(replace(boarded, outbound=outbound), entry=entry)
+        self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
+
+    def _stored(self, visit: Visit, entry: Entry, account: Account) -> Answer:
+        return from_entry(visit.boarded, entry, account, self._now())
+
+    def _account(self, visit: Visit) -> Account:
+        return Account(visit.boarded.rule.name, visit.verdict.reason)
+
+    def _now(self) -> float:
+        return self._clock.now()
+
+
+def _reason(error: SidecacheError) -> Reason:
+    if isinstance(error, UpstreamTimeout):
+        return Reason.UPSTREAM_TIMEOUT
+    if isinstance(error, UpstreamUnreachable):
+        return Reason.UPSTREAM_UNREACHABLE
+    return Reason.UPSTREAM_BROKEN if isinstance(error, UpstreamError) else Reason.BAD_REQUEST

@@ -1,0 +1,69 @@
+"""Entry: a stored response with its body, and which entries stand together under one key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from proxy.http.message import Request
+from proxy.policy import parts, reuse
+from proxy.policy.stored import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One variant as it rests in a store.
+
+    `text` is the whole key, compared on every read, so that two keys of one digest are a miss
+    and never each other's answer. `tags` and `born` are the ledger's (see there).
+    """
+
+    text: bytes
+    stored: Stored
+    body: bytes
+    tags: tuple[bytes, ...]
+    born: int
+
+    OVERHEAD = 1_500
+    """Bytes of objects around head and body, measured; counted so that bounds are honest."""
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that the entry takes."""
+        head = sum(len(name) + len(value) + 100 for name, value in self.stored.fields)
+        return self.OVERHEAD + len(self.text) + head + len(self.body)
+
+
+def joined(old: Entry, new: Entry) -> Entry | None:
+    """Return one entry that holds the bytes of both parts, or None if they do not join.
+
+    When nothing is missing any more it is a whole 200 (9111 §3.4).
+    """
+    place = parts.join(old.stored, new.stored)
+    if place is None or old.stored.part is None or new.stored.part is None:
+        return None
+    body = bytearray(place.length)
+    for entry, part in ((old, old.stored.part), (new, new.stored.part)):
+        start = part.first - place.first
+        body[start : start + part.length] = entry.body
+    stored = replace(new.stored, part=place, length=place.length)
+    if place.length == place.size:
+        fields = stored.fields.without({b"content-range"})
+        stored = replace(stored, status=200, fields=fields, part=None)
+    return replace(new, stored=stored, body=bytes(body))
+
+
+def with_entry(
+    present: Sequence[Entry], new: Entry, request: Request, limit: int
+) -> tuple[Entry, ...]:
+    """Return the variants of a key once `new`, the answer to `request`, has come (9111 §4.1).
+
+    It takes the place of every variant that would have matched the request; a new part joins
+    the part that is held, and never displaces a whole. At most `limit` stay, the latest first.
+    """
+    others = [e for e in present if not reuse.matches(request, e.stored.selecting)]
+    rivals = [e for e in present if reuse.matches(request, e.stored.selecting)]
+    if new.stored.part is not None:
+        wholes = [e for e in rivals if e.stored.part is None]
+        merged = (joined(e, new) for e in rivals)
+        new = next((e for e in merged if e is not None), new)
+        others = [*wholes, *others] if new.stored.part is not None else others
+    return (new, *others)[:limit]

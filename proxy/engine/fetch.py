@@ -1,0 +1,225 @@
+"""Fetch: one request to the upstream and what its response means for the store.
+
+It ends in a landing: kept and shared, validated, for the leader alone, or failed. This module
+must not know who waits for it.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from proxy.engine import fill
+from proxy.engine.boarding import Boarded
+from proxy.engine.entry import Entry
+from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
+from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
+from proxy.engine.shelf import Shelf
+from proxy.engine.tasks import Tasks
+from proxy.errors import SidecacheError, UpstreamBroken
+from proxy.http import dates, hops
+from proxy.http.cache_control import delta_seconds
+from proxy.http.message import Head, Request
+from proxy.policy import admission, invalidation, reuse, validation
+from proxy.policy.admission import Moment
+from proxy.policy.reasons import Reason
+from proxy.policy.stored import Stored
+from proxy.policy.verdicts import Decline, Keep
+
+log = logging.getLogger("sidecache.engine")
+
+PASS_FOR: Final = 120.0
+"""Seconds for which a key whose answer proved unshareable is not queued for."""
+
+_LASTING: Final = frozenset(
+    {
+        Reason.NO_STORE,
+        Reason.PRIVATE,
+        Reason.SET_COOKIE,
+        Reason.VARY_STAR,
+        Reason.FRAMING,
+        Reason.TOO_LARGE,
+        Reason.NO_VALIDATOR,
+        Reason.NO_LIFETIME,
+    }
+)
+"""Refusals that the next response under the key will most likely meet too."""
+
+_NOT_MODIFIED: Final = 304
+_OK: Final = 200
+_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What to fetch: a request, its body if it has one, and the entry to validate if any.
+
+    `bypass` says that the cache has no part in it: nothing that comes back for a GET is kept.
+    """
+
+    boarded: Boarded
+    body: AsyncIterator[bytes] | None = None
+    entry: Entry | None = None
+    bypass: bool = False
+
+
+class Fetcher:
+    """Fetches, and keeps what may be kept."""
+
+    def __init__(
+        self, upstream: Upstream, shelf: Shelf, flights: Flights, clock: Clock, tasks: Tasks
+    ) -> None:
+        self._upstream = upstream
+        self._shelf = shelf
+        self._flights = flights
+        self._clock = clock
+        self._tasks = tasks
+
+    async def fetch(self, errand: Errand, flight: Flight) -> None:
+        """Run one flight to its landing; no error leaves this task but through `Failed`."""
+        try:
+            landing = await self._fetched(errand, flight)
+        except SidecacheError as error:
+            landing = Failed(error)
+        except Exception:
+            log.exception("a fetch failed in an unforeseen way")
+            landing = Failed(UpstreamBroken("internal error"))
+        if not isinstance(landing, Landed):
+            self._flights.close(errand.boarded.key.digest, flight)
+        await flight.land(landing)
+
+    async def _fetched(self, errand: Errand, flight: Flight) -> Landing:
+        request = errand.boarded.outbound
+        if errand.entry is not None:
+            request = validation.conditional(request, errand.entry.stored)
+        inbound, moment = await self._sent(request, errand)
+        if inbound.head.status == _NOT_MODIFIED and errand.entry is not None:
+            await inbound.aclose()
+            if validation.confirms(inbound.head, errand.entry.stored):
+                return self._freshened(
+                    errand, errand.entry, self._received(inbound, errand), moment, flight
+                )
+            inbound, moment = await self._sent(validation.whole(request), errand)
+        return await self._landed(errand, inbound, moment, flight)
+
+    async def _sent(self, request: Request, errand: Errand) -> tuple[Inbound, Moment]:
+        departed = self._clock.now()
+        outbound = Outbound(request, errand.body, errand.boarded.rule.terms.timeouts)
+        inbound = await self._upstream.send(outbound)
+        return inbound, Moment(departed, self._clock.now(), self._clock.draw())
+
+    def _received(self, inbound: Inbound, errand: Errand) -> Head:
+        """Return the head as it goes on: with Via, and with a Date (9110 §6.6.1, §7.6.3)."""
+        head = inbound.head
+        name = errand.boarded.snapshot.name.encode()
+        fields = head.fields.without({b"via"}).plus(
+            (b"Via", hops.via(head.fields, head.version, name))
+        )
+        if b"date" not in fields:
+            fields = fields.plus((b"Date", dates.render(self._clock.now())))
+        return replace(head, fields=fields)
+
+    async def _landed(
+        self, errand: Errand, inbound: Inbound, moment: Moment, flight: Flight
+    ) -> Landing:
+        """Decide about a response that is not a validation, and begin to fill if it is kept."""
+        boarded, head = errand.boarded, self._received(inbound, errand)
+        request = boarded.outbound
+        born = self._invalidated(boarded, head, flight.born)
+        if request.method == "HEAD" and head.status == _OK and not errand.bypass:
+            self._shelf.heed_head(boarded, head, moment)
+        if self._stands_in(errand, head):
+            return Unshareable(head, inbound, Reason.STATUS)
+        verdict = admission.judge(request, head, boarded.rule.terms, moment)
+        if errand.bypass and request.method != "POST":
+            verdict = Decline(Reason.BYPASSED)
+        match verdict:
+            case Decline(reason):
+                if reason in _LASTING:
+                    self._flights.mark(boarded.key.digest, self._clock.now() + PASS_FOR)
+                return Unshareable(head, inbound, reason)
+            case Keep(stored):
+                self._flights.unmark(boarded.key.digest)
+                return self._filling(boarded, inbound, head, stored, flight, born)
+
+    def _stands_in(self, errand: Errand, head: Head) -> bool:
+        """Tell whether a stored answer will be given instead of this error (5861 §4)."""
+        if errand.entry is None or head.status < _SERVER_ERROR:
+            return False
+        boarded = errand.boarded
+        return (
+            reuse.instead_of_error(
+                boarded.outbound,
+                errand.entry.stored,
+                boarded.rule.terms,
+                self._clock.now(),
+                unreachable=False,
+            )
+            is not None
+        )
+
+    def _invalidated(self, boarded: Boarded, head: Head, born: int) -> int:
+        """Void what a write has changed; return where the ledger stands for its own response.
+
+        The response to a write is as new as the write, so its own purge does not outdate it;
+        any other purge since the request left still does.
+        """
+        uris = invalidation.invalidated(boarded.outbound, head)
+        if not uris:
+            return born
+        valid = self._shelf.ledger.valid(boarded.tags, born)
+        sequence = self._shelf.invalidate(uris, boarded)
+        return sequence if valid else born
+
+    def _filling(  # noqa: PLR0913 - the parts of one fill
+        self,
+        boarded: Boarded,
+        inbound: Inbound,
+        head: Head,
+        stored: Stored,
+        flight: Flight,
+        born: int,
+    ) -> Landed:
+        length = delta_seconds(head.fields.first(b"content-length") or b"")
+        if head.status in {204, 205}:
+            length = 0
+        limit = boarded.rule.terms.max_body
+        commit = partial(self._commit, boarded, stored, flight, born)
+        filled = fill.run(inbound, flight.feed, length=length, limit=limit, commit=commit)
+        self._tasks.spawn(self._closing(filled, boarded, flight))
+        return Landed(head, stored, length)
+
+    async def _closing(self, filled: "fill.Filling", boarded: Boarded, flight: Flight) -> None:
+        try:
+            await filled
+        finally:
+            self._flights.close(boarded.key.digest, flight)
+
+    def _commit(
+        self, boarded: Boarded, stored: Stored, flight: Flight, born: int, last: bytes
+    ) -> None:
+        body = flight.feed.body() + last
+        if stored.part is not None and stored.part.length != len(body):
+            return
+        stored = replace(stored, length=len(body))
+        entry = Entry(boarded.key.text, stored, body, boarded.tags, born)
+        self._shelf.keep(boarded.key, entry, boarded.outbound, boarded.rule.terms.max_variants)
+
+    def _freshened(
+        self, errand: Errand, entry: Entry, head: Head, moment: Moment, flight: Flight
+    ) -> Validated:
+        """Bring a confirmed entry up to date (9111 §4.3.4)."""
+        boarded = errand.boarded
+        merged = validation.updated(entry.stored, head)
+        verdict = admission.judge(boarded.outbound, merged, boarded.rule.terms, moment)
+        if isinstance(verdict, Decline):
+            self._shelf.swap(boarded.key, entry, None)
+            stored = replace(entry.stored, fields=merged.fields.without({b"content-length"}))
+            return Validated(head, replace(entry, stored=stored), verdict.reason)
+        stored = replace(verdict.stored, length=entry.stored.length, part=entry.stored.part)
+        new = replace(entry, stored=stored, born=flight.born)
+        if not self._shelf.ledger.valid(new.tags, new.born):
+            return Validated(head, new, Reason.OUTDATED)
+        self._shelf.swap(boarded.key, entry, new)
+        return Validated(head, new, verdict.reason)

@@ -1,0 +1,152 @@
+"""Flights: one leader fetches, many followers share what lands.
+
+A flight is a fetch under way, detached from the client that started it: if that client leaves
+while others wait, it goes on. It lands in one of four ways, and what each means for whoever
+waited is decided in one place, the corridor. This module must not know how anything is fetched.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.engine.entry import Entry
+from proxy.engine.feed import Feed, Reader
+from proxy.engine.ports import Inbound
+from proxy.errors import SidecacheError
+from proxy.http.message import Head
+from proxy.policy.reasons import Reason
+from proxy.policy.stored import Stored
+
+MARKERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A response that is being kept: whoever matches it reads along the flight's feed."""
+
+    head: Head
+    stored: Stored
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The stored response was confirmed; `kept` says whether, and why, it stays."""
+
+    head: Head
+    entry: Entry
+    kept: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Unshareable:
+    """A response for the leader alone, and why it is not kept."""
+
+    head: Head
+    inbound: Inbound
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No response: the error that stood in its way."""
+
+    error: SidecacheError
+
+
+Landing = Landed | Validated | Unshareable | Failed
+
+
+class Flight:
+    """One fetch and those who wait for it; `born` is where the ledger stood at its start."""
+
+    def __init__(self, born: int, *, attended: bool = True) -> None:
+        self.born = born
+        self.feed = Feed()
+        self._landing: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
+        self._attended = attended
+
+    def depart(self, fetch: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Start the fetch as a task of its own."""
+        self._task = asyncio.create_task(fetch)
+        return self._task
+
+    async def land(self, landing: Landing) -> None:
+        """Tell everyone how the fetch came out; what no leader will take is closed."""
+        if isinstance(landing, Unshareable) and not self._attended:
+            await landing.inbound.aclose()
+        if not self._landing.done():
+            self._landing.set_result(landing)
+
+    @property
+    def landed(self) -> Landing | None:
+        """How the fetch came out; None while it is under way."""
+        return self._landing.result() if self._landing.done() else None
+
+    @property
+    def open(self) -> bool:
+        """Whether a newcomer can still read all that this flight brings."""
+        return not self._landing.done() or (
+            isinstance(self._landing.result(), Landed)
+            and self.feed.keeping
+            and not self.feed.finished
+        )
+
+    async def wait(self) -> Landing:
+        """Wait for the landing without taking the fetch along when the waiter leaves."""
+        return await asyncio.shield(self._landing)
+
+    async def leave(self, ticket: Reader, *, leading: bool) -> None:
+        """Someone's client has left: go on for the others, or stop where there are none."""
+        await ticket.aclose()
+        landing = self.landed
+        if leading:
+            self._attended = False
+            if isinstance(landing, Unshareable):
+                await landing.inbound.aclose()
+        if landing is None and not self.feed.read and self._task is not None:
+            self._task.cancel()
+
+
+class Flights:
+    """The fetches under way, one a key, and the keys whose answers proved unshareable."""
+
+    def __init__(self, markers: int = MARKERS) -> None:
+        self._flights: dict[Hashable, Flight] = {}
+        self._passes: OrderedDict[Hashable, float] = OrderedDict()
+        self._markers = markers
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def under_way(self, key: Hashable) -> Flight | None:
+        """Return the flight for a key that can still be joined, if there is one."""
+        flight = self._flights.get(key)
+        return flight if flight is not None and flight.open else None
+
+    def lead(self, key: Hashable, flight: Flight) -> None:
+        """Let others join this flight; it takes the place of one that is closed to them."""
+        self._flights[key] = flight
+
+    def close(self, key: Hashable, flight: Flight) -> None:
+        """Nobody joins this flight any more."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    def mark(self, key: Hashable, until: float) -> None:
+        """Remember that what comes under a key is unshareable: do not queue (hit-for-pass)."""
+        self._passes[key] = until
+        self._passes.move_to_end(key)
+        if len(self._passes) > self._markers:
+            self._passes.popitem(last=False)
+
+    def unmark(self, key: Hashable) -> None:
+        """Forget a mark: what came under the key was kept."""
+        self._passes.pop(key, None)
+
+    def marked(self, key: Hashable, now: float) -> bool:
+        """Tell whether a mark is in force."""
+        return self._passes.get(key, 0.0) > now

@@ -1,0 +1,98 @@
+"""Stats: each counter once, with its sentence.
+
+Plain numbers, counted where things happen and read at scrape. Labels are closed sets or the
+names of rules; a path, a host or a field value is never one.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from proxy.engine.answer import Account
+
+BUCKETS: Final = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
+"""Upper bounds of the latency histograms, seconds."""
+
+
+class Histogram:
+    """Counts by bucket, and their sum."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(BUCKETS, value)] += 1
+        self.sum += value
+
+
+def outcome(account: Account) -> str:
+    """Return the outcome class of an answer: a closed set of five."""
+    if account.failed is not None:
+        return "error"
+    if account.hit:
+        return "hit" if account.reason.value == "fresh" else "stale"
+    if account.fwd_status is not None:
+        return "validated"
+    if account.reason.account.fwd in {"bypass", "method"}:
+        return "bypass"
+    return "miss"
+
+
+@dataclass(slots=True)
+class Stats:
+    """Everything that is counted; the metadata of each field is its sentence."""
+
+    requests: Counter[tuple[str, str]] = field(
+        default_factory=Counter, metadata={"help": "Requests answered, by rule and outcome."}
+    )
+    reasons: Counter[str] = field(
+        default_factory=Counter,
+        metadata={"help": "Why requests were answered, forwarded or refused, by reason."},
+    )
+    storing: Counter[str] = field(
+        default_factory=Counter,
+        metadata={"help": "Why responses were stored or not, by reason."},
+    )
+    collapsed: int = field(
+        default=0, metadata={"help": "Requests that shared another request's fetch."}
+    )
+    in_flight: int = field(default=0, metadata={"help": "Requests being answered now."})
+    body_bytes: Counter[str] = field(
+        default_factory=Counter, metadata={"help": "Body bytes sent to clients, by outcome."}
+    )
+    log_lines_dropped: int = field(
+        default=0, metadata={"help": "Log lines dropped because their reader was too slow."}
+    )
+    latency: dict[str, Histogram] = field(
+        default_factory=dict,
+        metadata={"help": "Seconds from a request's head to its answer's end, by outcome."},
+    )
+
+    def record(self, account: Account, seconds: float, body_bytes: int) -> None:
+        """Count one answered request."""
+        kind = outcome(account)
+        self.requests[account.rule, kind] += 1
+        self.reasons[(account.failed or account.reason).value] += 1
+        if account.kept is not None:
+            self.storing[account.kept.value] += 1
+        self.collapsed += account.collapsed is True
+        self.body_bytes[kind] += body_bytes
+        self.latency.setdefault(kind, Histogram()).observe(seconds)

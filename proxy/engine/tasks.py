@@ -1,0 +1,31 @@
+"""Tasks: work that outlives the request that began it, held until it ends."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Tasks:
+    """A set of running tasks; at the end they are cancelled and awaited."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def hold(self, task: "asyncio.Task[None]") -> None:
+        """Keep a reference to a task until it is done, as asyncio asks of its callers."""
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start work and hold it."""
+        self.hold(asyncio.create_task(work))
+
+    async def aclose(self) -> None:
+        """Cancel what still runs and wait for it."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

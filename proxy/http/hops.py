@@ -1,0 +1,146 @@
+"""Hops: which fields a proxy keeps, drops and rewrites when it passes a message on (9110 §7.6).
+
+Whether a peer is trusted, and what is stored, is decided elsewhere.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from proxy.errors import RequestError
+from proxy.http._grammar import members
+from proxy.http.cache_control import delta_seconds
+from proxy.http.message import Fields, Head, Line, Request
+
+# Trailer is not among them. It was hop-by-hop in 2616, but 9110 §7.6.1 left it out, and §6.6.2
+# wants it kept where the trailer section is dropped: as "a hint of what metadata was lost".
+HOP_BY_HOP: Final = frozenset(
+    {
+        *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding"),
+        *(b"upgrade", b"http2-settings"),
+    }
+)
+"""Fields that are about one connection, whether Connection names them or not (9110 §7.6.1)."""
+
+PROXY_OWN: Final = frozenset(
+    {b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization"}
+)
+"""Fields between a client and the next proxy that asks for credentials (9110 §11.7)."""
+
+_FORWARDING: Final = frozenset(
+    {
+        *(b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-by"),
+        *(b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-server", b"x-host"),
+        *(b"x-original-host", b"x-http-host-override", b"front-end-https", b"x-url-scheme"),
+        *(b"x-forwarded-proto", b"x-forwarded-protocol", b"x-forwarded-scheme"),
+        *(b"x-forwarded-ssl", b"x-forwarded-prefix"),
+        *(b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
+    }
+)
+# These do not tell how the request came but make another request of it, one that the key does
+# not describe. A trusted peer often just passes on what it got, so that they never go through.
+_OVERRIDES: Final = frozenset(
+    {
+        *(b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-http-destinationurl"),
+        *(b"x-forwarded-path", b"x-forwarded-uri", b"x-http-path-override"),
+        *(b"x-forwarded-method", b"x-original-method", b"x-http-method-override"),
+        *(b"x-http-method", b"x-method-override"),
+    }
+)
+UNTRUSTED: Final = _FORWARDING | _OVERRIDES
+"""Request fields that override host, scheme, URL, method or caller at many origins."""
+
+# CGI-like origins read `_` as `-`: a twin would slip past every rule made for the real field.
+_TWINNED: Final = (
+    UNTRUSTED
+    | HOP_BY_HOP
+    | PROXY_OWN
+    | {b"cache-control", b"content-encoding", b"content-length", b"content-type"}
+)
+
+_OURS: Final = frozenset(
+    {b"host", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
+)
+
+# "A sender MUST NOT send a connection option corresponding to a field that is intended for all
+# recipients" (9110 §7.6.1): to nominate one of these is an attempt to have it removed.
+_FOR_ALL: Final = (
+    _OURS
+    | {b"age", b"authorization", b"cache-control", b"content-encoding", b"content-length"}
+    | {b"content-range", b"cookie", b"date", b"expires", b"forwarded", b"set-cookie"}
+    | {b"transfer-encoding", b"vary"}
+)
+
+_COUNTED_METHODS: Final = frozenset({"OPTIONS", "TRACE"})
+
+
+def connection_options(fields: Fields) -> frozenset[bytes]:
+    """Return the lower-case options of the Connection fields (9110 §7.6.1)."""
+    return frozenset(
+        option.lower() for value in fields.all(b"connection") for option in members(value)
+    )
+
+
+def end_to_end(fields: Fields) -> Fields:
+    """Return the fields without hop-by-hop ones and those that Connection nominates.
+
+    A field that all recipients need stays, even if nominated: `private` must not get lost so.
+    """
+    return fields.without(HOP_BY_HOP | (connection_options(fields) - _FOR_ALL))
+
+
+def via(fields: Fields, version: str, pseudonym: bytes) -> bytes:
+    """Return the Via value with our own member appended (9110 §7.6.3).
+
+    `version` is the one of the message as it was received.
+    """
+    members_before = (value for value in fields.all(b"via") if value)
+    return b", ".join((*members_before, b"%s %s" % (version.encode(), pseudonym)))
+
+
+def forwarded_request(request: Request, *, pseudonym: bytes, trusted: bool) -> Fields:
+    """Return the fields to send upstream: Host first and once, then theirs, then ours.
+
+    `trusted` says that the peer's own forwarding fields are believed. Raises RequestError when
+    Connection nominates a field that is not the client's to remove.
+    """
+    if nominated := connection_options(request.fields) & _FOR_ALL:
+        listed = b", ".join(sorted(nominated)).decode()
+        raise RequestError(f"Connection must not nominate {listed}")
+    dropped = _OURS | PROXY_OWN | (_OVERRIDES if trusted else UNTRUSTED)
+    kept = end_to_end(request.fields).without(dropped)
+    return Fields(
+        (
+            (b"Host", request.authority),
+            *(_counted_down(line, request.method) for line in kept if not _is_twin(line[0])),
+            *_own_lines(request, pseudonym, request.fields.without(() if trusted else UNTRUSTED)),
+        )
+    )
+
+
+def response_fields(head: Head, pseudonym: bytes) -> Fields:
+    """Return the fields to pass on to a client: end to end, and Via."""
+    passed_on = end_to_end(head.fields).without({b"via"})
+    return passed_on.plus((b"Via", via(head.fields, head.version, pseudonym)))
+
+
+def _is_twin(name: bytes) -> bool:
+    return b"_" in name and name.lower().replace(b"_", b"-") in _TWINNED
+
+
+def _counted_down(line: Line, method: str) -> Line:
+    """Return the line, Max-Forwards less one where it counts (9110 §7.6.2)."""
+    name, value = line
+    if method not in _COUNTED_METHODS or name.lower() != b"max-forwards":
+        return line
+    left = delta_seconds(value)
+    return line if left is None else (name, b"%d" % max(0, left - 1))
+
+
+def _own_lines(request: Request, pseudonym: bytes, believed: Fields) -> Iterator[Line]:
+    before = (value for value in believed.all(b"x-forwarded-for") if value)
+    peer = () if request.peer is None else (request.peer.encode(),)
+    if chain := (*before, *peer):
+        yield b"X-Forwarded-For", b", ".join(chain)
+    yield b"X-Forwarded-Host", believed.joined(b"x-forwarded-host") or request.authority
+    yield b"X-Forwarded-Proto", believed.joined(b"x-forwarded-proto") or request.scheme.encode()
+    yield b"Via", via(request.fields, request.version, pseudonym)
