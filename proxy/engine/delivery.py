@@ -17,7 +17,7 @@ from proxy.http.message import Head
 from proxy.policy.shaping import Shape, shape
 from proxy.policy.stored import Stored
 
-_BODYLESS = frozenset({204, 205, 304})
+_BODYLESS = frozenset({204, 304})
 
 
 class FeedStream:

@@ -19,8 +19,7 @@ from proxy.engine.shelf import Shelf
 from proxy.engine.tasks import Tasks
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http import dates, hops
-from proxy.http.cache_control import delta_seconds
-from proxy.http.message import Head, Request
+from proxy.http.message import Head, Request, content_length
 from proxy.policy import admission, invalidation, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
@@ -181,7 +180,7 @@ class Fetcher:
         flight: Flight,
         born: int,
     ) -> Landed:
-        length = delta_seconds(head.fields.first(b"content-length") or b"")
+        length = content_length(head.fields)
         if head.status in {204, 205}:
             length = 0
         limit = boarded.rule.terms.max_body

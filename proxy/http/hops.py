@@ -9,7 +9,7 @@ from typing import Final
 from proxy.errors import RequestError
 from proxy.http._grammar import members
 from proxy.http.cache_control import delta_seconds
-from proxy.http.message import Fields, Head, Line, Request
+from proxy.http.message import NO_FIELDS, Fields, Head, Line, Request
 
 # Trailer is not among them. It was hop-by-hop in 2616, but 9110 §7.6.1 left it out, and §6.6.2
 # wants it kept where the trailer section is dropped: as "a hint of what metadata was lost".
@@ -60,6 +60,8 @@ _TWINNED: Final = (
 _OURS: Final = frozenset(
     {b"host", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
 )
+_NEVER_FROM_PEERS: Final = _OURS | PROXY_OWN | _OVERRIDES
+_NEVER_FROM_CLIENTS: Final = _OURS | PROXY_OWN | UNTRUSTED
 
 # "A sender MUST NOT send a connection option corresponding to a field that is intended for all
 # recipients" (9110 §7.6.1): to nominate one of these is an attempt to have it removed.
@@ -106,13 +108,12 @@ def forwarded_request(request: Request, *, pseudonym: bytes, trusted: bool) -> F
     if nominated := connection_options(request.fields) & _FOR_ALL:
         listed = b", ".join(sorted(nominated)).decode()
         raise RequestError(f"Connection must not nominate {listed}")
-    dropped = _OURS | PROXY_OWN | (_OVERRIDES if trusted else UNTRUSTED)
-    kept = end_to_end(request.fields).without(dropped)
+    kept = end_to_end(request.fields).without(_NEVER_FROM_PEERS if trusted else _NEVER_FROM_CLIENTS)
     return Fields(
         (
             (b"Host", request.authority),
             *(_counted_down(line, request.method) for line in kept if not _is_twin(line[0])),
-            *_own_lines(request, pseudonym, request.fields.without(() if trusted else UNTRUSTED)),
+            *_own_lines(request, pseudonym, request.fields if trusted else NO_FIELDS),
         )
     )
 

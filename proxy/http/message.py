@@ -10,6 +10,7 @@ from typing import Final
 
 Line = tuple[bytes, bytes]
 _ABSENT: Final[tuple[bytes, ...]] = ()
+_MAX_DIGITS: Final = 19
 
 
 class Fields:
@@ -115,3 +116,15 @@ class Head:
     status: int
     fields: Fields = NO_FIELDS
     version: str = "1.1"
+
+
+def content_length(fields: Fields) -> int | None:
+    """Return Content-Length in bytes, None where it is absent, odd or contradicts itself.
+
+    9110 §8.6; a list of equal values counts as one of them.
+    """
+    values = {value.strip() for line in fields.all(b"content-length") for value in line.split(b",")}
+    if len(values) != 1:
+        return None
+    value = values.pop()
+    return int(value) if value.isdigit() and len(value) <= _MAX_DIGITS else None

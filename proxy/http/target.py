@@ -71,12 +71,13 @@ def _from_absolute(method: str, target: bytes, host: bytes) -> bytes:
     parts = split_absolute(target)
     if parts is None or parts[0] not in _DEFAULT_PORTS:
         raise RequestError("the target is neither a path nor an http or https URI")
-    _, authority, origin_form = parts
+    scheme, authority, origin_form = parts
     if authority.lower() != host.lower():
         raise RequestError("the target's authority and Host differ")
     # "an empty path and no query" stands for the server as a whole (9112 §3.2.4)
-    whole_server = method == "OPTIONS" and target.endswith(b"//" + authority)
-    return b"*" if whole_server else origin_form
+    if method == "OPTIONS" and len(target) == len(f"{scheme}://") + len(authority):
+        return b"*"
+    return origin_form
 
 
 def _is_authority(text: bytes) -> bool:

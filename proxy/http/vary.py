@@ -23,16 +23,15 @@ class _Preference:
     ordered: bool
 
 
-# A member's weight says how much it is wanted, so that its place need not; weights are compared
-# and the list sorted by them. Among equal weights the place still counts where recipients use it:
-# "some recipients treat the order in which language tags are listed as an indication of
-# descending priority" (9110 §12.5.4), and many break a tie of media types likewise. Sorting those
-# would hand one caller the answer that was chosen for another.
+# A member's weight says how much it is wanted, so that its place need not, and the list may be
+# sorted by it (9111 §4.1: "reordering field values when order is not significant"). Of the order
+# of language tags with equal weights, 9110 §12.5.4 says that it cannot be relied upon. Media types
+# of equal weight keep theirs: many origins break the tie by it, and nothing tells them not to.
 _PREFERENCES: Final = {
     b"accept": _Preference(media=True, ordered=True),
     b"accept-charset": _Preference(media=False, ordered=False),
     b"accept-encoding": _Preference(media=False, ordered=False),
-    b"accept-language": _Preference(media=False, ordered=True),
+    b"accept-language": _Preference(media=False, ordered=False),
 }
 
 _PARTS: Final = {b"token": TOKEN, b"quoted": QUOTED}
@@ -69,7 +68,7 @@ def normalise(name: bytes, values: tuple[bytes, ...]) -> bytes | None:
     """
     if not values:
         return None
-    combined = b", ".join(value.strip(OWS) for value in values)
+    combined = b", ".join(value.strip(OWS) for value in values).strip(OWS)
     preference = _PREFERENCES.get(name)
     weighted = _weighted(combined, preference) if preference else None
     if preference is None or weighted is None:

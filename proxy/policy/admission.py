@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.http import dates, hops, target, vary
-from proxy.http.cache_control import Directives, delta_seconds, parse_request
-from proxy.http.message import Fields, Head, Request
+from proxy.http.cache_control import Directives, parse_request
+from proxy.http.message import Fields, Head, Request, content_length
 from proxy.http.ranges import parse_content_range
 from proxy.http.validators import parse_etag
 from proxy.policy import credentials
@@ -173,7 +173,7 @@ def _endless(case: _Case) -> bool:
 
 
 def _too_large(case: _Case) -> bool:
-    length = delta_seconds(case.head.fields.first(b"content-length") or b"")
+    length = content_length(case.head.fields)
     return length is not None and length > case.terms.max_body
 
 

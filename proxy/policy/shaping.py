@@ -26,7 +26,7 @@ _NOT_IN_304: Final = frozenset(
 )
 """Representation metadata that a 304 does not repeat (9110 §15.4.5)."""
 
-_BODYLESS: Final = frozenset({204, 205, 304})
+_BODYLESS: Final = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _BODYLESS: Final = frozenset({204, 304})
+_FINAL: Final = range(200, 600)
 _KEEPALIVE: Final = 4.0
 """Seconds an idle connection is kept: less than the 5 s after which common servers close."""
 
@@ -94,6 +95,9 @@ class HttpxUpstream:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _ours(error) from error
         timeout["read"] = waits.between_bytes  # httpcore looks it up anew for the body
+        if response.status_code not in _FINAL:
+            await response.aclose()
+            raise UpstreamBroken(f"{response.status_code} is not a final status")
         bodyless = request.method == "HEAD" or response.status_code in _BODYLESS
         return HttpxInbound(response, bodyless=bodyless)
 
