@@ -1,1 +1,1 @@
-"""Runnable examples; nothing in the product may import from here."""
+"""Things to run the proxy before."""

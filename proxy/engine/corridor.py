@@ -37,6 +37,7 @@ from proxy.policy.validation import is_partial_or_conditional, whole
 from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale, Verdict
 
 _GATEWAY_TIMEOUT: Final = 504
+_SERVER_ERRORS: Final = range(500, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,12 @@ class Corridor:
             return await self._lead(visit, body, shared=self._may_lead(visit), collapsed=None)
         ticket = flight.feed.reader()
         landing = await self._landing(flight, ticket, leading=False)
-        answer = self._shared(visit, landing, ticket)
-        if answer is not None:
-            return answer
+        if _fits(visit, landing):
+            return await self._arrived(visit, landing, ticket, collapsed=True)
         await ticket.aclose()
+        stale = self._instead_of(visit, landing)
+        if stale is not None:
+            return stale
         return await self._lead(visit, body, shared=False, collapsed=False)
 
     def _to_follow(self, visit: Visit) -> Flight | None:
@@ -148,7 +151,7 @@ class Corridor:
         errand = Errand(visit.boarded, body, validating, bypass=bypass)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
-        return await self._landed(visit, landing, ticket, collapsed)
+        return await self._arrived(visit, landing, ticket, collapsed=collapsed)
 
     async def _landing(self, flight: Flight, ticket: Reader, *, leading: bool) -> Landing:
         try:
@@ -157,26 +160,22 @@ class Corridor:
             await flight.leave(ticket, leading=leading)
             raise
 
-    async def _landed(
-        self,
-        visit: Visit,
-        landing: Landing,
-        ticket: Reader,
-        collapsed: bool | None,  # noqa: FBT001
+    async def _arrived(
+        self, visit: Visit, landing: Landing, ticket: Reader, *, collapsed: bool | None
     ) -> Answer:
-        """Answer the leader."""
+        """Answer with what landed; `collapsed` is True for those who followed (9211 §2.6)."""
         account = replace(self._account(visit), collapsed=collapsed)
+        if isinstance(landing, Landed):
+            account = replace(account, kept=landing.stored.lifetime.source)
+            leading = collapsed is not True
+            return along(visit.boarded, landing, ticket, account, self._now(), leading=leading)
+        await ticket.aclose()
         match landing:
-            case Landed():
-                account = replace(account, kept=landing.stored.lifetime.source)
-                return along(visit.boarded, landing, ticket, account, self._now(), leading=True)
-            case Validated():
-                await ticket.aclose()
-                account = replace(account, kept=landing.kept, fwd_status=landing.head.status)
-                return self._stored(visit, landing.entry, account)
+            case Validated(head, entry, kept):
+                account = replace(account, kept=kept, fwd_status=head.status)
+                return self._stored(visit, entry, account)
             case Unshareable(head, inbound, reason):
-                await ticket.aclose()
-                stale = self._instead(visit, unreachable=False) if head.status >= 500 else None  # noqa: PLR2004 - server errors
+                stale = self._instead_of(visit, landing)
                 if stale is not None:
                     await inbound.aclose()
                     return stale
@@ -184,32 +183,15 @@ class Corridor:
                 account = account if quiet else replace(account, kept=reason)
                 return await onward(visit.boarded, head, inbound, account)
             case Failed(error):
-                await ticket.aclose()
                 return self._failed(visit, error)
             case _:
                 assert_never(landing)
 
-    def _shared(self, visit: Visit, landing: Landing, ticket: Reader) -> Answer | None:
-        """Answer a follower, or None where what landed is not for it: it fetches its own."""
-        outbound = visit.boarded.outbound
-        account = replace(self._account(visit), collapsed=True)
-        match landing:
-            case Landed(_, stored, _):
-                if not reuse.matches(outbound, stored.selecting):
-                    return None
-                return along(visit.boarded, landing, ticket, account, self._now(), leading=False)
-            case Validated(head, entry, kept):
-                if kept.account.family is not Family.KEEP:
-                    return None
-                if not reuse.matches(outbound, entry.stored.selecting):
-                    return None
-                return self._stored(visit, entry, replace(account, fwd_status=head.status))
-            case Unshareable(head):
-                return self._instead(visit, unreachable=False) if head.status >= 500 else None  # noqa: PLR2004 - server errors
-            case Failed(error):
-                return self._failed(visit, error)
-            case _:
-                assert_never(landing)
+    def _instead_of(self, visit: Visit, landing: Landing) -> Answer | None:
+        """Answer with what is stored instead of an error status, if allowed (5861 §4)."""
+        if isinstance(landing, Unshareable) and landing.head.status in _SERVER_ERRORS:
+            return self._instead(visit, unreachable=False)
+        return None
 
     def _instead(self, visit: Visit, *, unreachable: bool) -> Answer | None:
         """Answer with what is stored because the upstream gave no good answer, if allowed."""
@@ -258,6 +240,23 @@ class Corridor:
 
     def _now(self) -> float:
         return self._clock.now()
+
+
+def _fits(visit: Visit, landing: Landing) -> bool:
+    """Tell whether a follower may have what landed; if not, it fetches its own (9111 §4)."""
+    outbound = visit.boarded.outbound
+    match landing:
+        case Landed(stored=stored):
+            return reuse.matches(outbound, stored.selecting)
+        case Validated(entry=entry, kept=kept):
+            matching = reuse.matches(outbound, entry.stored.selecting)
+            return matching and kept.account.family is Family.KEEP
+        case Unshareable():
+            return False
+        case Failed():
+            return True
+        case _:
+            assert_never(landing)
 
 
 def _reason(error: SidecacheError) -> Reason:

@@ -5,10 +5,10 @@ must not know who waits for it.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from proxy.engine import fill
 from proxy.engine.boarding import Boarded
@@ -44,6 +44,9 @@ _LASTING: Final = frozenset(
     }
 )
 """Refusals that the next response under the key will most likely meet too."""
+
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods of which a second try does no more than the first (9110 §9.2.2)."""
 
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
@@ -104,7 +107,9 @@ class Fetcher:
 
     async def _sent(self, request: Request, errand: Errand) -> tuple[Inbound, Moment]:
         departed = self._clock.now()
-        outbound = Outbound(request, errand.body, errand.boarded.rule.terms.timeouts)
+        repeatable = errand.body is None and errand.entry is None and request.method in IDEMPOTENT
+        timeouts = errand.boarded.rule.terms.timeouts
+        outbound = Outbound(request, errand.body, timeouts, repeatable)
         inbound = await self._upstream.send(outbound)
         return inbound, Moment(departed, self._clock.now(), self._clock.draw())
 
@@ -171,7 +176,7 @@ class Fetcher:
         sequence = self._shelf.invalidate(uris, boarded)
         return sequence if valid else born
 
-    def _filling(  # noqa: PLR0913 - the parts of one fill
+    def _filling(  # noqa: PLR0913, PLR0917 - the parts of one fill
         self,
         boarded: Boarded,
         inbound: Inbound,
@@ -185,13 +190,15 @@ class Fetcher:
             length = 0
         limit = boarded.rule.terms.max_body
         commit = partial(self._commit, boarded, stored, flight, born)
-        filled = fill.run(inbound, flight.feed, length=length, limit=limit, commit=commit)
-        self._tasks.spawn(self._closing(filled, boarded, flight))
+        filling = fill.run(inbound, flight.feed, length=length, limit=limit, commit=commit)
+        self._tasks.spawn(self._until_closed(filling, boarded, flight))
         return Landed(head, stored, length)
 
-    async def _closing(self, filled: "fill.Filling", boarded: Boarded, flight: Flight) -> None:
+    async def _until_closed(
+        self, filling: Coroutine[Any, Any, None], boarded: Boarded, flight: Flight
+    ) -> None:
         try:
-            await filled
+            await filling
         finally:
             self._flights.close(boarded.key.digest, flight)
 

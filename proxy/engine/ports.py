@@ -49,11 +49,16 @@ class NaiveNear:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """A request on its way to the upstream; `body` is read once, None when there is none."""
+    """A request on its way to the upstream; `body` is read once, None when there is none.
+
+    `repeatable` allows a second attempt where a kept-alive connection gave no byte (9110
+    §9.2.2). A validation is not repeated: a lost connection is what stale answers are for.
+    """
 
     request: Request
     body: AsyncIterator[bytes] | None
     timeouts: Timeouts
+    repeatable: bool = False
 
 
 class Inbound(Protocol):

@@ -7,7 +7,7 @@ names of rules; a path, a host or a field value is never one.
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from proxy.engine.answer import Account
 
@@ -28,6 +28,16 @@ BUCKETS: Final = (
     10.0,
 )
 """Upper bounds of the latency histograms, seconds."""
+
+
+class Occupancy(Protocol):
+    """What the memory tier tells of itself."""
+
+    bytes: int
+    evictions: int
+
+    def __len__(self) -> int:
+        """Return the number of keys held."""
 
 
 class Histogram:

@@ -30,9 +30,12 @@ UNDERSTOOD: Final = frozenset(
     {*range(200, 207), *range(300, 304), 307, 308, *range(400, 418), 421, 422, 426}
     | set(range(500, 506))
 )
-"""Statuses whose caching is implemented as 9110 §15 says; 304 is never a stored status."""
+"""Statuses whose caching is implemented as 9110 §15 says."""
 
-_BODYLESS: Final = frozenset({204, 304})
+_NEVER_KEPT: Final = frozenset({304, 412, 416, 417, 421, 428, 429, 431, 511})
+"""Answers to what no key holds: a condition, a range, an expectation, a connection, a caller's
+rate. 6585 §3 to §6 forbid the last four; the others would be given to callers who did not ask."""
+
 _NOT_KEPT: Final = hops.PROXY_OWN | {b"age", b"content-length"}
 """§3.1 forbids the first; Age and Content-Length are written anew for each answer."""
 
@@ -53,6 +56,7 @@ class _Case:
     terms: Terms
     asked: Directives
     said: Directives
+    kept: Fields
     lifetime: Lifetime | None
     varied: tuple[bytes, ...] | None
 
@@ -74,6 +78,7 @@ def judge(request: Request, head: Head, terms: Terms, moment: Moment) -> Admissi
         terms=terms,
         asked=parse_request(request.fields.all(b"cache-control")),
         said=said,
+        kept=_kept_fields(head.fields, said, terms, date),
         lifetime=lifetime,
         varied=vary.names(head.fields),
     )
@@ -91,12 +96,12 @@ def _overridden(said: Directives) -> Directives:
     )
 
 
-def _method(case: _Case) -> bool:
-    return case.request.method not in {"GET", "POST"}
+def _bypassed(case: _Case) -> bool:
+    return case.terms.cache is Caching.OFF or case.request.method not in {"GET", "POST"}
 
 
-def _not_final(case: _Case) -> bool:
-    return case.head.status < 200 or case.head.status == 304  # noqa: PLR2004 - statuses
+def _never_kept(case: _Case) -> bool:
+    return case.head.status < 200 or case.head.status in _NEVER_KEPT  # noqa: PLR2004 - not final
 
 
 def _not_understood(case: _Case) -> bool:
@@ -144,7 +149,7 @@ def _unfit_post(case: _Case) -> bool:
 
 
 def _names_itself(request: Request, head: Head) -> bool:
-    location = head.fields.first(b"content-location")
+    location = head.fields.joined(b"content-location")
     resolved = location and target.resolve(
         location, request.scheme, request.authority, request.target
     )
@@ -169,7 +174,8 @@ def _endless(case: _Case) -> bool:
     """Tell whether only the end of the connection ends the body (9112 §6.3, §8)."""
     fields = case.head.fields
     framed = b"content-length" in fields or b"transfer-encoding" in fields
-    return not (framed or case.head.status in _BODYLESS or case.head.version.startswith("2"))
+    bodyless = case.head.status == 204  # noqa: PLR2004 - No Content
+    return not (framed or bodyless or case.head.version.startswith("2"))
 
 
 def _too_large(case: _Case) -> bool:
@@ -178,10 +184,9 @@ def _too_large(case: _Case) -> bool:
 
 
 def _has_validator(case: _Case) -> bool:
-    fields = case.head.fields
     return (
-        parse_etag(fields.first(b"etag")) is not None
-        or dates.parse(fields.first(b"last-modified") or b"") is not None
+        parse_etag(case.kept.first(b"etag")) is not None
+        or dates.parse(case.kept.first(b"last-modified") or b"") is not None
     )
 
 
@@ -194,8 +199,8 @@ def _no_lifetime(case: _Case) -> bool:
 
 
 REFUSALS: Final[tuple[tuple[Callable[[_Case], bool], Reason], ...]] = (
-    (_method, Reason.BYPASSED),
-    (_not_final, Reason.STATUS),
+    (_bypassed, Reason.BYPASSED),
+    (_never_kept, Reason.STATUS),
     (_not_understood, Reason.NOT_UNDERSTOOD),
     (_no_store, Reason.NO_STORE),
     (_private, Reason.PRIVATE),
@@ -219,12 +224,12 @@ def _stored(case: _Case, moment: Moment, date: int) -> Stored:
     names = case.varied or ()
     return Stored(
         status=case.head.status,
-        fields=_kept_fields(case, date),
+        fields=case.kept,
         directives=said,
         selecting=vary.selecting(case.request.fields, names),
-        varies=b"vary" in fields,
-        etag=parse_etag(fields.first(b"etag")),
-        last_modified=dates.parse(fields.first(b"last-modified") or b""),
+        varies=bool(names),
+        etag=parse_etag(case.kept.first(b"etag")),
+        last_modified=dates.parse(case.kept.first(b"last-modified") or b""),
         date=date,
         request_time=moment.request_time,
         response_time=moment.response_time,
@@ -256,10 +261,10 @@ def _window(said: Directives, given: int | None, ruled: float | None) -> float:
     return 0.0 if ruled is None or said.s_maxage is not None else ruled
 
 
-def _kept_fields(case: _Case, date: int) -> Fields:
+def _kept_fields(fields: Fields, said: Directives, terms: Terms, date: int) -> Fields:
     """Return the fields to keep (9111 §3.1), with the Date that 9110 §6.6.1 asks for."""
-    dropped = _NOT_KEPT | case.said.no_cache_fields | case.said.private_fields
-    if case.terms.set_cookie is SetCookie.STRIP:
+    dropped = _NOT_KEPT | said.no_cache_fields | said.private_fields
+    if terms.set_cookie is SetCookie.STRIP:
         dropped |= {b"set-cookie"}
-    kept = hops.end_to_end(case.head.fields).without(dropped)
+    kept = hops.end_to_end(fields).without(dropped)
     return kept if b"date" in kept else kept.plus((b"Date", dates.render(date)))

@@ -130,8 +130,9 @@ def wants_early_refresh(stored: Stored, terms: Terms, now: float, draw: float) -
 
     The chance rises as expiry nears, in units of how long the fetch took (the probabilistic
     early expiration of Vattani, Chierichetti and Lowenstein, VLDB 2015). `draw` is in [0, 1).
+    An immutable answer is not asked about while it is fresh (8246 §2.1).
     """
-    if terms.early_refresh == 0:
+    if terms.early_refresh == 0 or stored.directives.immutable:
         return False
     fetch = stored.response_time - stored.request_time
     return stored.ttl(now) <= fetch * terms.early_refresh * -log(1 - draw)

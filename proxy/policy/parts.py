@@ -6,6 +6,7 @@ Positions only; the bytes are joined by whoever holds them.
 from proxy.http.message import Request
 from proxy.http.ranges import ContentRange, parse_range, resolve
 from proxy.policy.stored import Stored
+from proxy.policy.validation import range_applies
 
 
 def wanted(request: Request, size: int) -> slice | None:
@@ -21,11 +22,14 @@ def wanted(request: Request, size: int) -> slice | None:
 
 
 def covers(request: Request, stored: Stored) -> bool:
-    """Tell whether what is held suffices for this request (9111 §3.3)."""
+    """Tell whether what is held suffices for this request (9111 §3.3).
+
+    A part does not where If-Range fails: the whole is wanted then (9110 §13.1.5).
+    """
     part = stored.part
     if part is None:
         return True
-    if part.size is None:
+    if part.size is None or not range_applies(request, stored):
         return False
     asked = wanted(request, part.size)
     return asked is not None and part.first <= asked.start and asked.stop <= part.last + 1

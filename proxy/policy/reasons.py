@@ -192,7 +192,9 @@ ACCOUNTS: Final[dict[Reason, Account]] = {
     Reason.NO_VALIDATOR: _decline(
         "9111 §5.2.2.4", "The response says no-cache and has no validator to be asked by."
     ),
-    Reason.STATUS: _decline("9111 §3", "The status is cacheable only with explicit freshness."),
+    Reason.STATUS: _decline(
+        "9111 §3", "The status is kept with explicit freshness only, or never."
+    ),
     Reason.POST: _decline(
         "9110 §9.3.3", "A response to POST is kept only if fresh and its own Content-Location."
     ),

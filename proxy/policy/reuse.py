@@ -91,7 +91,7 @@ def judge(  # noqa: PLR0913 - each is an input of §4
     in [0, 1). Without the network (`only-if-cached`) what would go forward is refused.
     """
     directives = asked(request)
-    verdict = _weigh(request, stored, terms, directives, now, draw, variants=variants)
+    verdict = _weigh(request, stored, terms, directives, now=now, draw=draw, variants=variants)
     if directives.only_if_cached and isinstance(verdict, MustValidate | Absent):
         return Refuse(Reason.ONLY_IF_CACHED)
     return verdict
@@ -102,9 +102,9 @@ def _weigh(  # noqa: PLR0913 - as above
     stored: Stored | None,
     terms: Terms,
     directives: Directives,
+    *,
     now: float,
     draw: float,
-    *,
     variants: bool,
 ) -> Verdict:
     if stored is None:
@@ -140,7 +140,7 @@ def _past_its_lifetime(
     stored: Stored, directives: Directives, staleness: float
 ) -> Stale | MustValidate:
     """Decide about an answer that is `staleness` seconds past its lifetime (9111 §4.2.4)."""
-    if directives.max_age is None and staleness <= stored.stale_while_revalidate:
+    if directives.max_age is None and 0 < stored.stale_while_revalidate >= staleness:
         return Stale(stored, Reason.STALE_WHILE_REVALIDATE, refresh=True)
     if (
         directives.max_stale is not None
@@ -163,13 +163,14 @@ def instead_of_error(
     directives = asked(request)
     if directives.no_cache or stored.directives.no_cache or stored.overdue:
         return None
-    staleness = max(0.0, -stored.ttl(now))
+    ttl = stored.ttl(now)
+    staleness = max(0.0, -ttl)
     window = stored.stale_if_error
     if directives.stale_if_error is not None and stored.may_be_stale:
         window = max(window, directives.stale_if_error)
     if 0 < window >= staleness:
         return Stale(stored, Reason.STALE_IF_ERROR, refresh=False)
-    allowed = staleness == 0 or (stored.may_be_stale and staleness <= terms.stale_if_unreachable)
+    allowed = ttl > 0 or (stored.may_be_stale and staleness <= terms.stale_if_unreachable)
     if unreachable and allowed:
         return Stale(stored, Reason.STALE_UNREACHABLE, refresh=False)
     return None

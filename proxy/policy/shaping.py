@@ -26,7 +26,13 @@ _NOT_IN_304: Final = frozenset(
 )
 """Representation metadata that a 304 does not repeat (9110 §15.4.5)."""
 
-_BODYLESS: Final = frozenset({204, 304})
+_NOT_IN_416: Final = (_NOT_IN_304 - {b"accept-ranges"}) | {
+    *(b"content-disposition", b"cache-control", b"cdn-cache-control", b"expires")
+}
+"""What describes the representation, or says how long it lasts: a cache behind us has no key that
+holds the Range, and would take the refusal for the answer to everybody."""
+
+_NO_CONTENT: Final = 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ def shape(
         ranged = _ranged(request, stored, common)
         if ranged is not None:
             return ranged
-    length = () if stored.status in _BODYLESS else ((b"Content-Length", b"%d" % stored.length),)
+    length = () if stored.status == _NO_CONTENT else ((b"Content-Length", b"%d" % stored.length),)
     body = slice(0, stored.length) if request.method == "GET" and length else None
     return Shape(stored.status, stored.fields.plus(*length, *common), body)
 
@@ -70,13 +76,17 @@ def _ranged(request: Request, stored: Stored, common: tuple[Line, ...]) -> Shape
     elif stored.status != 200:  # noqa: PLR2004 - 9110 §14.2: only what would be a 200
         return None
     ranges = parse_range(request.fields.joined(b"range"))
-    if ranges is None or len(ranges) > 1:  # several ranges may be answered with the whole
+    if ranges is None or len(ranges) > 1 or size == 0:  # §14.2 lets these have the whole
         return None
     plain = stored.fields.without({b"content-range"})
     slices = resolve(ranges, size)
     if not slices:
-        lines = ((b"Content-Range", unsatisfied(size)), (b"Content-Length", b"0"))
-        return Shape(416, plain.without({b"content-type"}).plus(*lines, *common), None)
+        refusal = (
+            (b"Cache-Control", b"no-store"),
+            (b"Content-Range", unsatisfied(size)),
+            (b"Content-Length", b"0"),
+        )
+        return Shape(416, plain.without(_NOT_IN_416).plus(*refusal, *common), None)
     start, stop = slices[0].start, slices[0].stop
     lines = (
         (b"Content-Range", ContentRange(start, stop - 1, size).render()),

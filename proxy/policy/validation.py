@@ -7,7 +7,7 @@ requests are sent.
 from dataclasses import replace
 from typing import Final
 
-from proxy.http import dates
+from proxy.http import dates, hops
 from proxy.http.message import Fields, Head, Line, Request
 from proxy.http.validators import ANY, parse_etag, parse_tags, strong_match, weak_match
 from proxy.policy.stored import Stored
@@ -48,7 +48,8 @@ def conditional(request: Request, stored: Stored) -> Request:
 def confirms(head: Head, stored: Stored) -> bool:
     """Tell whether a 304 speaks of the stored response that was asked about (9111 §4.3.4).
 
-    A 304 without any validator does: the question named exactly one response.
+    A 304 without any validator does, although §4.3.4 reads so only where nothing stored has one
+    either: the question named exactly this response, so that no other can be meant.
     """
     tag = parse_etag(head.fields.first(b"etag"))
     if tag is not None:
@@ -74,7 +75,7 @@ def agrees(head: Head, stored: Stored) -> bool:
 
 def updated(stored: Stored, head: Head) -> Head:
     """Return the stored response's head with the fields of a 304 or HEAD in it (9111 §3.2)."""
-    fresh = head.fields.without(_NOT_UPDATED)
+    fresh = hops.end_to_end(head.fields).without(_NOT_UPDATED)
     kept = stored.fields.without(fresh.names())
     age = [line for line in head.fields if line[0].lower() == b"age"]
     length = (b"Content-Length", str(stored.length).encode())
@@ -93,7 +94,7 @@ def not_modified(request: Request, stored: Stored) -> bool:
         if tags is ANY:
             return True
         return stored.etag is not None and any(weak_match(tag, stored.etag) for tag in tags)
-    since = dates.parse(request.fields.first(b"if-modified-since") or b"")
+    since = dates.parse(request.fields.joined(b"if-modified-since") or b"")
     if since is None:
         return False
     modified = stored.date if stored.last_modified is None else stored.last_modified
@@ -102,7 +103,7 @@ def not_modified(request: Request, stored: Stored) -> bool:
 
 def range_applies(request: Request, stored: Stored) -> bool:
     """Tell whether If-Range lets the Range count for the stored response (9110 §13.1.5)."""
-    condition = request.fields.first(b"if-range")
+    condition = request.fields.joined(b"if-range")
     if condition is None:
         return True
     tag = parse_etag(condition)

@@ -30,7 +30,6 @@ ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
 )
 """Foreign error → ours, the first that fits."""
 
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _BODYLESS: Final = frozenset({204, 304})
 _FINAL: Final = range(200, 600)
 _KEEPALIVE: Final = 4.0
@@ -55,15 +54,14 @@ class HttpxUpstream:
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
 
-        A request that can be repeated is, once, when a connection that had been used before gave
-        no byte of an answer: the upstream closed it while it was idle (9110 §9.2.2, 9112 §9.5).
+        A repeatable one is sent again, once, when a connection that had been used before gave
+        nothing: the upstream closed it while it was idle (9112 §9.5).
         """
         connection = _Connection()
         try:
             return await self._attempt(outbound, connection)
         except UpstreamBroken:
-            repeatable = outbound.body is None and outbound.request.method in _IDEMPOTENT
-            if not (repeatable and connection.reused):
+            if not (outbound.repeatable and connection.reused):
                 raise
         return await self._attempt(outbound, _Connection())
 

@@ -1,0 +1,52 @@
+# Every target works on a machine that has Python >= 3.11 and make; the rest is installed here.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UPSTREAM ?=
+LISTEN ?= 127.0.0.1:8080
+ADMIN ?= 127.0.0.1:9090
+
+.PHONY: run test check format docs bench lock clean
+
+run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
+	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --listen "$(LISTEN)" --admin "$(ADMIN)"
+
+test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/python tests/coverage_floors.py
+
+check: $(VENV)/ready  ## Lint, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/ready  ## Put the code in form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/ready  ## Write the generated pages and the JSON Schema anew
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/ready  ## Measure: CPU a request, requests a second, p50 and p99
+	$(BIN)/python -m bench hit
+
+lock: $(VENV)/ready  ## Resolve the dependencies anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header pyproject.toml -o .ci/requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header pyproject.toml --group dev -o .ci/requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+
+$(VENV)/ready: .ci/requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sidecache needs Python 3.11 or later; say which with PYTHON=..."; exit 1; }
+	@echo "installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .ci/requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,96 @@
+"""Metrics: the engine's plain numbers in the words of Prometheus, made at scrape.
+
+Names and sentences come from where the numbers are declared; this module counts nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from proxy.engine.stats import BUCKETS, Histogram, Occupancy, Stats
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_SENTENCES: Final = {f.name: f.metadata["help"] for f in fields(Stats)}
+
+
+class EngineCollector(Collector):
+    """Reads stats and store when Prometheus asks."""
+
+    def __init__(self, stats: Stats, memory: Occupancy) -> None:
+        self._stats = stats
+        self._memory = memory
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric there is."""
+        yield self._requests()
+        yield _labelled("reasons", "reason", self._stats.reasons)
+        yield _labelled("storing", "reason", self._stats.storing)
+        yield _labelled("body_bytes", "outcome", self._stats.body_bytes)
+        yield _plain("collapsed", self._stats.collapsed)
+        yield _plain("log_lines_dropped", self._stats.log_lines_dropped)
+        yield GaugeMetricFamily(
+            "sidecache_in_flight", _SENTENCES["in_flight"], value=self._stats.in_flight
+        )
+        yield self._latency()
+        yield from self._store()
+
+    def _requests(self) -> Metric:
+        family = CounterMetricFamily(
+            "sidecache_requests", _SENTENCES["requests"], labels=["rule", "outcome"]
+        )
+        for (rule, outcome), count in self._stats.requests.items():
+            family.add_metric([rule, outcome], count)
+        return family
+
+    def _latency(self) -> Metric:
+        family = HistogramMetricFamily(
+            "sidecache_latency_seconds", _SENTENCES["latency"], labels=["outcome"]
+        )
+        for outcome, histogram in self._stats.latency.items():
+            family.add_metric([outcome], _cumulated(histogram), histogram.sum)
+        return family
+
+    def _store(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "sidecache_memory_bytes", "Bytes that the memory tier holds.", self._memory.bytes
+        )
+        yield GaugeMetricFamily(
+            "sidecache_memory_keys", "Keys that the memory tier holds.", len(self._memory)
+        )
+        yield CounterMetricFamily(
+            "sidecache_memory_evictions",
+            "Keys that the memory tier gave up for want of room.",
+            self._memory.evictions,
+        )
+
+
+def render(stats: Stats, memory: Occupancy) -> bytes:
+    """Return the exposition text of all metrics."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(EngineCollector(stats, memory))
+    return generate_latest(registry)
+
+
+def _plain(name: str, value: int) -> Metric:
+    return CounterMetricFamily(f"sidecache_{name}", _SENTENCES[name], value)
+
+
+def _labelled(name: str, label: str, counts: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(f"sidecache_{name}", _SENTENCES[name], labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def _cumulated(histogram: Histogram) -> list[tuple[str, float]]:
+    total = 0
+    buckets = []
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), histogram.counts, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    return buckets

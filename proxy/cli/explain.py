@@ -1,0 +1,195 @@
+"""`sidecache explain`: what would become of a request and its response, without sending it.
+
+The same functions decide here and in the running proxy; this file only tells what they said.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from proxy.engine.answer import Account
+from proxy.engine.boarding import Boarded, board
+from proxy.engine.snapshot import Snapshot
+from proxy.errors import ConfigError, RequestError
+from proxy.http import dates
+from proxy.http.message import Fields, Head, Request, content_length
+from proxy.http.target import request_target
+from proxy.policy import admission, invalidation, reuse
+from proxy.policy.admission import Moment
+from proxy.policy.freshness import date_of
+from proxy.policy.reasons import Reason
+from proxy.policy.stored import Stored
+from proxy.policy.verdicts import Bypass, Decline, Keep, Refuse
+from proxy.rules.keys import parts
+from proxy.settings import load, ruleset
+
+MAX_RESPONSE = 65_536
+
+
+@click.command()
+@click.argument("method")
+@click.argument("url")
+@click.option("--header", "headers", multiple=True, metavar="'N: v'", help="A request field.")
+@click.option("--config", type=click.Path(path_type=Path), help="The YAML file with all settings.")
+@click.option(
+    "--response",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with a raw response head; without it a plain 200 is assumed.",
+)
+def explain(
+    method: str, url: str, headers: tuple[str, ...], config: Path | None, response: Path | None
+) -> None:
+    """Tell which rule and key a request has, and what would be stored for how long, and why."""
+    anywhere = {} if config else {"upstream": "http://127.0.0.1"}  # nothing is sent to it
+    settings = load(config, anywhere, os.environ)
+    rules = ruleset(settings, str(config or "settings"))
+    snapshot = Snapshot(rules, name=settings.cache_status.name, show_key=settings.cache_status.key)
+    boarded = board(_request(method, url, headers), snapshot)
+    head = _assumed(time.time()) if response is None else _head(response)
+    now = float(date_of(head.fields, time.time()))  # as if it had just come
+    told = [*_about_request(boarded), *_about_response(boarded, head, now, given=bool(response))]
+    width = max(len(label) for label, _ in told)
+    for label, text in told:
+        click.echo(f"{label:<{width}}  {text}")
+
+
+def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:
+    split = urlsplit(url)
+    if split.scheme not in {"", "http", "https"}:
+        raise RequestError(f"{url}: only http and https can be explained")
+    lines = [_line(text) for text in headers]
+    if split.netloc:
+        lines = [line for line in lines if line[0].lower() != b"host"]
+        lines.insert(0, (b"Host", split.netloc.encode()))
+    fields = (
+        Fields(lines)
+        if any(n.lower() == b"host" for n, _ in lines)
+        else Fields([(b"Host", b"localhost"), *lines])
+    )
+    path = split.path or "/"
+    target = f"{path}?{split.query}" if split.query else path
+    authority, origin_form = request_target(method, target.encode(), fields.first(b"host"))
+    has_body = (content_length(fields) or 0) > 0 or b"transfer-encoding" in fields
+    return Request(method, split.scheme or "http", authority, origin_form, fields, has_body)
+
+
+def _line(text: str) -> tuple[bytes, bytes]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise ConfigError(f"--header {text!r}: expected 'Name: value'")
+    return name.strip().encode(), value.strip().encode("latin-1", "replace")
+
+
+def _assumed(now: float) -> Head:
+    return Head(200, Fields([(b"Date", dates.render(now)), (b"Content-Length", b"0")]))
+
+
+def _head(file: Path) -> Head:
+    """Return the head in a file: a status line, then fields, up to an empty line."""
+    with file.open("rb") as stream:
+        text = stream.read(MAX_RESPONSE).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    first, *rest = text.split(b"\n")
+    words = first.split(b" ", 2)
+    if len(words) < 2 or not words[1].isdigit() or not words[0].startswith(b"HTTP/"):  # noqa: PLR2004
+        raise ConfigError(f"{file}:1: expected a status line like 'HTTP/1.1 200 OK'")
+    lines = []
+    for number, line in enumerate(filter(None, rest), 2):
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise ConfigError(f"{file}:{number}: expected 'Name: value'")
+        lines.append((name.strip(), value.strip()))
+    return Head(int(words[1]), Fields(lines), words[0][5:].decode("ascii", "replace"))
+
+
+def _about_request(boarded: Boarded) -> Iterator[tuple[str, str]]:
+    outbound = boarded.outbound
+    target = outbound.target.decode("ascii", "replace")
+    yield "request", f"{outbound.method} {outbound.scheme}://{outbound.authority.decode()}{target}"
+    yield "rule", f"{boarded.rule.name} ({boarded.rule.place})"
+    for label, value in parts(boarded.rule, outbound):
+        yield "key", f"{label} = {value}"
+    yield "key digest", boarded.key.digest.hex()
+    early = reuse.triage(outbound, boarded.rule.terms, ambiguous=boarded.ambiguous)
+    if early is None:
+        yield "look-up", "the cache is asked"
+    else:
+        yield "look-up", f"the cache is not asked: {_because(early.reason)}"
+
+
+def _about_response(
+    boarded: Boarded, head: Head, now: float, *, given: bool
+) -> Iterator[tuple[str, str]]:
+    outbound, terms = boarded.outbound, boarded.rule.terms
+    yield "response", f"{head.status} ({'as given' if given else 'assumed: a plain 200'})"
+    for scheme, authority, target in invalidation.invalidated(outbound, head):
+        yield "invalidates", f"{scheme}://{authority.decode()}{target.decode()} (9111 §4.4)"
+    early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
+    if early is not None and outbound.method != "POST":
+        yield "Cache-Status", _status(boarded, early)
+        return
+    verdict = admission.judge(outbound, head, terms, Moment(now, now))
+    forward = Reason.METHOD if early is not None else Reason.URI_MISS
+    match verdict:
+        case Decline(reason):
+            yield "stored", f"no: {_because(reason)}"
+            kept = None if early is not None else reason
+            account = Account(boarded.rule.name, forward, kept=kept)
+            yield "Cache-Status", _rendered(boarded, account)
+        case Keep(stored):
+            yield "stored", f"yes: {_because(verdict.reason)}"
+            yield from _about_stored(boarded, stored, now, forward)
+
+
+def _about_stored(
+    boarded: Boarded, stored: Stored, now: float, forward: Reason
+) -> Iterator[tuple[str, str]]:
+    lifetime = stored.lifetime
+    clause = lifetime.source.account.clause
+    yield "lifetime", f"{lifetime.seconds:g} s = {lifetime.arithmetic} ({clause})"
+    yield "age", f"{stored.age_on_arrival:g} s on arrival, from Age and Date (9111 §4.2.3)"
+    left = max(0.0, stored.ttl(now))
+    yield "fresh", f"for {left:g} s = lifetime - age (9111 §4.2)"
+    yield "stale", _staleness(boarded, stored)
+    for name, value in stored.selecting:
+        shown = "absent" if value is None else value.decode("latin-1")
+        yield "variant", f"{name.decode()} = {shown} (Vary, 9111 §4.1)"
+    account = Account(boarded.rule.name, forward, kept=lifetime.source, ttl=int(stored.ttl(now)))
+    yield "Cache-Status", _rendered(boarded, account)
+    get = replace(boarded.outbound, method="GET", has_body=False)
+    again = reuse.judge(get, stored, boarded.rule.terms, now, 0.0, variants=True)
+    then = Account(boarded.rule.name, again.reason, ttl=int(stored.ttl(now)))
+    yield "asked again", f"{_because(again.reason)}"
+    if then.hit:
+        yield "Cache-Status", _rendered(boarded, then)
+
+
+def _staleness(boarded: Boarded, stored: Stored) -> str:
+    if not stored.may_be_stale and not stored.stale_while_revalidate and not stored.stale_if_error:
+        return "never: the response forbids it (9111 §4.2.4)"
+    windows = [
+        (stored.stale_while_revalidate, "s while a refresh runs (5861 §3)"),
+        (stored.stale_if_error, "s in place of an error (5861 §4)"),
+    ]
+    if stored.may_be_stale:
+        reach = boarded.rule.terms.stale_if_unreachable
+        windows.append((reach, "s while the upstream cannot be reached (9111 §4.2.4)"))
+    return ", ".join(f"{seconds:g} {text}" for seconds, text in windows if seconds)
+
+
+def _status(boarded: Boarded, verdict: Bypass | Refuse) -> str:
+    failed = verdict.reason if isinstance(verdict, Refuse) else None
+    return _rendered(boarded, Account(boarded.rule.name, verdict.reason, failed=failed))
+
+
+def _rendered(boarded: Boarded, account: Account) -> str:
+    return account.cache_status().render(boarded.snapshot.name).decode()
+
+
+def _because(reason: Reason) -> str:
+    account = reason.account
+    return f"{reason.value}: {account.sentence} ({account.clause})"

@@ -1,0 +1,125 @@
+"""`sidecache serve`: run the proxy and its admin listener until told to stop."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import uvicorn
+
+from proxy.app import DataPlane, Service
+from proxy.edge.protocol import Protocol
+from proxy.errors import ConfigError
+from proxy.rules.endpoints import Address
+from proxy.settings import load
+
+GRACE: Final = 30
+"""Seconds that answers under way are given once the proxy has been told to stop."""
+
+_BACKLOG: Final = 2048
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="The YAML file with all settings.")
+@click.option("--upstream", metavar="URL", help="The API to stand before.")
+@click.option("--listen", metavar="HOST:PORT", help="Where clients connect [127.0.0.1:8080].")
+@click.option("--admin", metavar="HOST:PORT", help="Where operators connect [127.0.0.1:9090].")
+@click.option("--redis", metavar="URL", help="The cache that all replicas share.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes [1].")
+def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
+    config: Path | None,
+    upstream: str | None,
+    listen: str | None,
+    admin: str | None,
+    redis: str | None,
+    workers: int | None,
+) -> None:
+    """Run the proxy.
+
+    Every setting can also come from the file or from the environment as SIDECACHE_…, nested by
+    two underscores: SIDECACHE_UPSTREAM__URL.
+    """
+    if redis is not None:
+        raise ConfigError("--redis: this release keeps its entries in memory; leave the flag out")
+    flags = {"upstream": upstream, "listen": listen, "admin": admin, "workers": workers}
+    settings = load(config, flags, os.environ)
+    data = _bind(settings.listen, "listen")
+    admin_socket = None if settings.admin is None else _bind(settings.admin, "admin")
+    service = Service(settings, str(config or "settings"))
+    service.log_to_stdout()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(service, data, admin_socket))
+
+
+def _bind(address: Address, setting: str) -> socket.socket:
+    """Return a listening socket; a port in use is an error of one line."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigError(f"{setting}: cannot listen on {address}: {error.strerror}") from error
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves the signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _run(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
+    """Serve both listeners until SIGTERM or SIGINT, then finish what is under way."""
+    servers = [(_Server(_config(DataPlane(service), http=Protocol, lifespan="on")), data)]
+    if admin is not None:
+        servers.append((_Server(_config(service.admin, lifespan="off")), admin))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, [server for server, _ in servers])
+    _announce(service, data, admin)
+    await asyncio.gather(*(server.serve([listener]) for server, listener in servers))
+
+
+def _config(app: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own types
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        date_header=False,  # the upstream's Date passes; its own would be a second one
+        server_header=False,
+        proxy_headers=False,  # a sidecar's every peer is loopback, which this would trust
+        ws="none",
+        timeout_graceful_shutdown=GRACE,
+        **options,
+    )
+
+
+def _stop(servers: list[_Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def _announce(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
+    told = "off" if admin is None else _address(admin)
+    text = f"sidecache on {_address(data)} before {service.settings.upstream.url}, admin {told}"
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for whoever started it
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory where there is a uvloop, None for asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - it is not built for every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,54 @@
+"""The access log: one JSON line a request, off for hits by default.
+
+Tokens and cookies are never in it: of the request it holds method, path and rule, no query and
+no field. This module must not know where lines go.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+import orjson
+
+from proxy.engine.answer import Answer
+from proxy.http.message import Request
+
+MAX_PATH: Final = 1_024
+
+
+class Logged(Enum):
+    """Which requests are logged."""
+
+    OFF = "off"
+    MISSES = "misses"
+    ALL = "all"
+
+
+class AccessLog:
+    """Writes lines as they are due."""
+
+    def __init__(self, write: Callable[[bytes], None], logged: Logged) -> None:
+        self._write = write
+        self._logged = logged
+
+    def record(
+        self, request: Request, answer: Answer, *, at: float, seconds: float, sent: int
+    ) -> None:
+        """Log one answered request: `at` since the epoch, `sent` bytes of body."""
+        account = answer.account
+        if self._logged is Logged.OFF or (self._logged is Logged.MISSES and account.hit):
+            return
+        line = {
+            "time": round(at, 3),
+            "method": request.method,
+            "path": request.path[:MAX_PATH].decode("latin-1"),
+            "status": answer.status,
+            "rule": account.rule,
+            "reason": account.reason.value,
+            "kept": account.kept.value if account.kept else None,
+            "failed": account.failed.value if account.failed else None,
+            "ms": round(seconds * 1000, 2),
+            "bytes": sent,
+            "peer": request.peer,
+        }
+        self._write(orjson.dumps(line))

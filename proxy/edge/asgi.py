@@ -1,0 +1,149 @@
+"""The ASGI door: requests in, answers out, clients that leave are noticed.
+
+An answer that the store has is written at once; anything else runs beside a watch on the client.
+This module must not know how an answer is found.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Final
+
+from proxy.edge.access import AccessLog
+from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, request_of
+from proxy.engine.answer import Account, Answer, failure
+from proxy.engine.corridor import Corridor, Visit
+from proxy.engine.stats import Stats
+from proxy.errors import ClientGone, RequestError, UpstreamError
+from proxy.http.message import Request
+from proxy.policy.reasons import Reason
+
+log = logging.getLogger("sidecache.edge")
+
+_BODYLESS: Final = frozenset({204, 304})
+_CLOSE: Final = (b"Connection", b"close")
+
+
+class Door:
+    """The data plane as an ASGI 3 application."""
+
+    def __init__(self, corridor: Corridor, stats: Stats, access: AccessLog) -> None:
+        self._corridor = corridor
+        self._stats = stats
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; anything but HTTP is refused."""
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1003})
+        elif scope["type"] == "http":
+            self._stats.in_flight += 1
+            try:
+                await self._http(scope, receive, send)
+            finally:
+                self._stats.in_flight -= 1
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        delivery = _Delivery(send, self._stats, self._access)
+        try:
+            request = request_of(scope)
+            visit = self._corridor.visit(request)
+        except RequestError as error:
+            await delivery.refuse(error, self._corridor.snapshot.name)
+            return
+        if b"upgrade" in request.fields:
+            delivery.closing = True  # what follows is not HTTP any more, and we did not agree
+        answer = self._corridor.answer_now(visit)
+        if answer is not None:
+            await delivery.deliver(request, answer)
+            return
+        body = RequestBody(receive) if request.has_body else None
+        await _while_connected(self._fetched(request, visit, body, delivery), receive, body)
+
+    async def _fetched(
+        self, request: Request, visit: Visit, body: RequestBody | None, delivery: "_Delivery"
+    ) -> None:
+        try:
+            answer = await self._corridor.answer(visit, aiter(body) if body else None)
+        except ClientGone:
+            return
+        if body is not None and not body.finished.is_set():
+            delivery.closing = True  # 9112 §9.6: the rest of the request is not wanted
+        await delivery.deliver(request, answer)
+
+
+async def _while_connected(
+    work: Awaitable[None], receive: Receive, body: RequestBody | None
+) -> None:
+    """Run `work` to its end, or stop it when the client has left."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(departure(receive, body))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not working.done():
+            working.cancel()
+    await asyncio.gather(working, leaving, return_exceptions=True)
+    if not working.cancelled():
+        working.result()
+
+
+class _Delivery:
+    """One answer on its way out: sent, counted, logged."""
+
+    def __init__(self, send: Send, stats: Stats, access: AccessLog) -> None:
+        self._send = send
+        self._stats = stats
+        self._access = access
+        self._started = time.perf_counter()
+        self._sent = 0
+        self.closing = False
+
+    async def refuse(self, error: RequestError, name: str) -> None:
+        """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
+        account = Account("none", Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
+        self.closing = True
+        answer = failure(error.status, error.title, str(error), account, name)
+        await self.deliver(Request("-", "http", b"", b"-"), answer)
+
+    async def deliver(self, request: Request, answer: Answer) -> None:
+        """Send an answer, then count and log it."""
+        try:
+            await self._write(request, answer)
+        except UpstreamError as error:
+            # The head is gone; returning without an end makes the server cut the connection.
+            log.warning("an answer to %s was cut: %s", request.method, error)
+        finally:
+            if answer.stream is not None:
+                await answer.stream.aclose()
+            seconds = time.perf_counter() - self._started
+            self._stats.record(answer.account, seconds, self._sent)
+            self._access.record(request, answer, at=time.time(), seconds=seconds, sent=self._sent)
+
+    async def _write(self, request: Request, answer: Answer) -> None:
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": self._lines(answer),
+            }
+        )
+        body = b"" if request.method == "HEAD" or answer.body is None else bytes(answer.body)
+        if answer.stream is not None and request.method != "HEAD":
+            async for chunk in answer.stream:
+                await self._part(chunk, more=True)
+        await self._part(body, more=False)
+
+    async def _part(self, chunk: bytes, *, more: bool) -> None:
+        self._sent += len(chunk)
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    def _lines(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+        fields = answer.fields
+        if answer.status in _BODYLESS:  # 9110 §8.6; a 304 need not repeat it either
+            fields = fields.without({b"content-length"})
+        lines = [(name.lower(), value) for name, value in fields]
+        return [*lines, _CLOSE] if self.closing else lines

@@ -1,0 +1,94 @@
+"""Requests as ASGI brings them: a scope becomes a `Request`, `receive` becomes a body.
+
+What is ambiguous is refused here (9112 §3.2, §7.1, §11). This module must not know answers.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from proxy.edge.protocol import TARGET
+from proxy.errors import ClientGone, RequestError
+from proxy.http.message import Fields, Request
+from proxy.http.target import request_target
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def request_of(scope: Scope) -> Request:
+    """Return the request of an ASGI scope; raises `RequestError` where it is ambiguous."""
+    fields = Fields(scope["headers"])
+    hosts = fields.all(b"host")
+    if len(hosts) > 1:
+        raise RequestError("more than one Host field")
+    method: str = scope["method"]
+    authority, target = request_target(method, _raw_target(scope), hosts[0] if hosts else None)
+    has_body = _has_body(fields)
+    if has_body and b"upgrade" in fields:
+        raise RequestError("a request with a body cannot ask for another protocol")
+    client = scope.get("client")
+    return Request(
+        method=method,
+        scheme=scope.get("scheme", "http"),
+        authority=authority,
+        target=target,
+        fields=fields,
+        has_body=has_body,
+        version=scope["http_version"],
+        peer=client[0] if client else None,
+    )
+
+
+def _raw_target(scope: Scope) -> bytes:
+    """Return the target as it was sent; below a mount point, what follows that point."""
+    raw: bytes = scope.get(TARGET) or _rebuilt(scope)
+    root: bytes = scope.get("root_path", "").encode()
+    if root and raw.startswith(root):
+        return raw[len(root) :] or b"/"
+    return raw
+
+
+def _rebuilt(scope: Scope) -> bytes:
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    return path + b"?" + query if query else path
+
+
+def _has_body(fields: Fields) -> bool:
+    coding = fields.all(b"transfer-encoding")
+    if coding:
+        if [value.strip().lower() for value in coding] != [b"chunked"]:
+            raise RequestError("a transfer coding other than chunked")
+        return True
+    length = fields.first(b"content-length")
+    return length is not None and length.strip() != b"0"
+
+
+class RequestBody:
+    """The body of one request, read once, as fast as it is taken."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.finished = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self.finished.is_set():
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("the client left before its request was complete")
+            if not message.get("more_body", False):
+                self.finished.set()
+            chunk: bytes = message.get("body", b"")
+            if chunk:
+                yield chunk
+
+
+async def departure(receive: Receive, body: RequestBody | None) -> None:
+    """Return when the client has left, once its request is complete."""
+    if body is not None:
+        await body.finished.wait()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,79 @@
+"""Logs: JSON lines written by a thread of their own, so that a full pipe stops no request.
+
+The queue is bounded; what does not fit is dropped and counted.
+"""
+
+import logging
+from queue import Full, Queue
+from threading import Thread
+from typing import BinaryIO, Final
+
+import orjson
+
+from proxy.engine.stats import Stats
+
+QUEUE_LIMIT: Final = 10_000
+
+
+class LineWriter:
+    """Writes lines to a binary stream from its own thread; `close` waits for the last one."""
+
+    def __init__(self, stream: BinaryIO, stats: Stats) -> None:
+        self._stream = stream
+        self._stats = stats
+        self._lines: Queue[bytes | None] = Queue(QUEUE_LIMIT)
+        self._thread = Thread(target=self._run, name="log-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, line: bytes) -> None:
+        """Queue a line; never waits."""
+        try:
+            self._lines.put_nowait(line)
+        except Full:
+            self._stats.log_lines_dropped += 1
+
+    def close(self) -> None:
+        """Write what is queued, but wait no longer than a second for a reader that is stuck."""
+        try:
+            self._lines.put(None, timeout=1)
+        except Full:
+            return
+        self._thread.join(timeout=1)
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            try:
+                self._stream.write(line + b"\n")
+                if self._lines.empty():
+                    self._stream.flush()
+            except (OSError, ValueError):  # the reader is gone; a log is no reason to stop
+                self._stats.log_lines_dropped += 1
+
+
+class JsonHandler(logging.Handler):
+    """Log records as JSON lines through a `LineWriter`."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; an exception becomes a field, never a bare traceback."""
+        line = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = logging.Formatter().formatException(record.exc_info)
+        self._writer.write(orjson.dumps(line))
+
+
+def install(writer: LineWriter, level: str) -> None:
+    """Send every logger's records of `level` and above through `writer`."""
+    root = logging.getLogger()
+    root.handlers[:] = [JsonHandler(writer)]
+    root.setLevel(level.upper())
+    for name in ("httpx", "httpcore", "uvicorn.access", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,89 @@
+"""Endpoints as an operator writes them: addresses to listen on, upstreams, networks.
+
+Each is an annotated type with its check, its JSON Schema and an error text that says what is
+accepted. Nothing is resolved or opened here.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from proxy.errors import RequestError
+from proxy.http.target import normal_authority, request_target, split_absolute
+from proxy.rules.schema import switch
+
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})")
+_LARGEST_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 is any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(value: object) -> Address:
+    found = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if not found or int(found[2]) > _LARGEST_PORT:
+        raise PydanticCustomError("address", "an address is like '127.0.0.1:8080' or '[::1]:8080'")
+    return Address(found[1].strip("[]"), int(found[2]))
+
+
+def _address_or_off(value: object) -> Address | None:
+    return None if switch(value) == "off" else _address(value)
+
+
+def _origin(url: str) -> str:
+    parts = split_absolute(url.encode())
+    try:
+        scheme, authority, _ = parts or ("", b"", b"")
+        if parts and request_target("GET", url.encode(), authority)[1] == b"/":
+            return f"{scheme}://{normal_authority(scheme, authority).decode()}"
+    except RequestError:
+        pass
+    raise PydanticCustomError(
+        "origin", "an upstream is like 'http://127.0.0.1:8000': no path, no query, no user"
+    )
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(str(value))
+    except ValueError as error:
+        text = "a network is like '10.0.0.0/8', '192.0.2.7' or '::1'"
+        raise PydanticCustomError("network", text) from error
+
+
+def _comma_separated(value: object) -> object:
+    """Split what a variable holds; the file has a list."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+_ADDRESS_SCHEMA: Final = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080"]}
+
+Origin = Annotated[
+    str,
+    AfterValidator(_origin),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+/?$"}),
+]
+ListenAddress = Annotated[Address, PlainValidator(_address), WithJsonSchema(_ADDRESS_SCHEMA)]
+OptionalAddress = Annotated[
+    Address | None,
+    PlainValidator(_address_or_off),
+    WithJsonSchema({"anyOf": [_ADDRESS_SCHEMA, {"enum": ["off", False]}]}),
+]
+Network = Annotated[
+    IPv4Network | IPv6Network,
+    PlainValidator(_network),
+    WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8", "192.0.2.7", "::1"]}),
+]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_comma_separated)]

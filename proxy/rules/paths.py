@@ -1,0 +1,154 @@
+"""Path patterns, and the trie that finds those which a path meets.
+
+A pattern is compared segment by segment; no user text becomes a regular expression. This module
+must not know what a rule is: it gives back numbers.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+from urllib.parse import quote
+
+from proxy.http.target import segments
+
+
+class Wild(Enum):
+    """A step that takes what is there: one segment that is not empty, or all the rest."""
+
+    ONE = "*"
+    REST = "**"
+
+
+Step = bytes | Wild
+Capture = tuple[str, bytes]
+
+_CAPTURE: Final = re.compile(r"\{([a-z_][a-z0-9_]{0,31})\}")
+_PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled pattern: its steps, and which segment each name captures."""
+
+    steps: tuple[Step, ...]
+    captures: tuple[tuple[str, int], ...]
+
+
+def parse(text: str) -> Pattern:
+    """Compile `/a/{name}/*/b` or `/a/**`. Raises ValueError that says what is accepted."""
+    if not text.startswith("/"):
+        raise ValueError("a path pattern starts with '/'")
+    words = text[1:].split("/")
+    if "**" in words[:-1]:
+        raise ValueError("'**' stands for the rest of the path and can only come last")
+    if "" in words[:-1]:
+        raise ValueError("an empty segment, '//', matches no path")
+    named = [(found[1], at) for at, word in enumerate(words) if (found := _CAPTURE.fullmatch(word))]
+    if len(dict(named)) < len(named):
+        raise ValueError("a capture's name can be used once")
+    return Pattern(tuple(map(_step, words)), tuple(named))
+
+
+def _step(word: str) -> Step:
+    if word in {"*", "**"}:
+        return Wild(word)
+    if _CAPTURE.fullmatch(word):
+        return Wild.ONE
+    if set(word) & set("{}*"):
+        raise ValueError("a segment is literal text, '*', '{name}' or, at the end, '**'")
+    if set(word) & set("?#"):
+        raise ValueError("a path pattern has no query; use match.query")
+    match segments(b"/" + quote(word, safe=_PRINTABLE).encode()):
+        case (literal,):
+            return literal
+        case _:
+            raise ValueError(f"'{word}' is a segment that no path is matched with")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Leaf:
+    """The end of a pattern; leaves are ordered as the patterns were given."""
+
+    rank: int
+    number: int
+    pattern: Pattern
+
+    def captured(self, path: Sequence[bytes]) -> tuple[Capture, ...]:
+        return tuple((name, path[at]) for name, at in self.pattern.captures)
+
+
+@dataclass(slots=True)
+class Node:
+    """A point in the trie: where it goes on, and which patterns end in it."""
+
+    literals: dict[bytes, "Node"] = field(default_factory=dict)
+    one: "Node | None" = None
+    ends: list[_Leaf] = field(default_factory=list)
+    rests: list[_Leaf] = field(default_factory=list)
+
+    def onward(self, segment: bytes) -> Iterator["Node"]:
+        """Yield the nodes, two at most, that a segment leads to."""
+        if (literal := self.literals.get(segment)) is not None:
+            yield literal
+        if self.one is not None and segment:
+            yield self.one
+
+    def grown(self, step: Step) -> "Node":
+        """Return the node behind `step`, made if need be."""
+        if isinstance(step, bytes):
+            return self.literals.setdefault(step, Node())
+        self.one = self.one or Node()
+        return self.one
+
+
+class Trie:
+    """All patterns as one tree by segments.
+
+    A look-up follows the path, not the patterns: its cost depends on the patterns that agree with
+    the path so far, never on how many others there are.
+    """
+
+    __slots__ = ("_root",)
+
+    def __init__(self, patterns: Sequence[tuple[int, Pattern]]) -> None:
+        """Take patterns with the number that a look-up gives back, the first to win first."""
+        self._root = Node()
+        for rank, (number, pattern) in enumerate(patterns):
+            self._add(_Leaf(rank, number, pattern))
+
+    def _add(self, leaf: _Leaf) -> None:
+        node = self._root
+        for step in leaf.pattern.steps:
+            if step is Wild.REST:
+                node.rests.append(leaf)
+                return
+            node = node.grown(step)
+        node.ends.append(leaf)
+
+    def walk(self, path: Sequence[bytes]) -> Iterator[tuple[Node, bool]]:
+        """Yield each node that the path reaches, and whether the path ends there."""
+        level = [self._root]
+        for segment in path:
+            if not level:
+                return
+            for node in level:
+                yield node, False
+            level = [below for node in level for below in node.onward(segment)]
+        for node in level:
+            yield node, True
+
+    def candidates(self, path: Sequence[bytes]) -> Iterator[tuple[int, tuple[Capture, ...]]]:
+        """Yield number and captures of each pattern that the path meets, in the given order.
+
+        `path` as `proxy.http.target.segments` splits it.
+        """
+        met: list[_Leaf] = []
+        for node, ended in self.walk(path):
+            met += node.rests
+            if ended:
+                met += node.ends
+        met.sort()
+        for leaf in met:
+            yield leaf.number, leaf.captured(path)

@@ -1,0 +1,39 @@
+"""A compiled rule as a value: its terms, what its keys are made of, what it forwards.
+
+This module must not know how rules are written or matched.
+"""
+
+from dataclasses import dataclass
+
+from proxy.policy.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """What a rule's keys are made of beside method class, scheme, authority and target.
+
+    Names of fields are in lower case, names of parameters decoded. `include` None is all
+    parameters; an `exclude` that ends in `*` is a prefix. `cookies` None leaves Cookie alone, a
+    tuple reduces it to these. `credentials`: the caller's credentials are part of the key.
+    """
+
+    include: frozenset[bytes] | None = None
+    exclude: tuple[bytes, ...] = ()
+    headers: tuple[bytes, ...] = ()
+    cookies: tuple[bytes, ...] | None = None
+    credentials: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, compiled.
+
+    `forward` None lets all end-to-end fields of a request reach the upstream. `place` is where
+    the rule is written, `file:line`.
+    """
+
+    name: str
+    terms: Terms
+    key: KeySpec
+    forward: frozenset[bytes] | None
+    place: str

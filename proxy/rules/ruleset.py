@@ -1,0 +1,107 @@
+"""The ruleset: all rules compiled, and which of them a request falls under.
+
+The first rule that matches wins; the last one takes what no other took. This module must not know
+where rules are written, nor what a key is made of.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proxy.http.message import Request
+from proxy.http.target import segments
+from proxy.policy.terms import Credentials, Timeouts
+from proxy.rules.conditions import Condition, conditions_of
+from proxy.rules.paths import Trie, parse
+from proxy.rules.rule import KeySpec, Rule
+from proxy.rules.schema import DEFAULT_TIMEOUTS, RuleModel, terms_of
+
+__all__ = ["Match", "Rule", "Ruleset", "compile_rules"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The rule that a request falls under, and what its path pattern captured, decoded.
+
+    `ambiguous`: two readers could take the path for different ones, so no rule was asked and the
+    cache had better stay out of it.
+    """
+
+    rule: Rule
+    captures: tuple[tuple[str, bytes], ...] = ()
+    ambiguous: bool = False
+
+
+class Ruleset:
+    """Rules in order, ready to be asked. Immutable."""
+
+    __slots__ = ("_conditions", "_otherwise", "_trie", "rules")
+
+    rules: tuple[Rule, ...]
+
+    def __init__(
+        self, rules: tuple[Rule, ...], conditions: tuple[tuple[Condition, ...], ...], trie: Trie
+    ) -> None:
+        self.rules = rules
+        self._conditions = conditions
+        self._trie = trie
+        self._otherwise = Match(rules[-1])
+
+    def match(self, request: Request) -> Match:
+        """Return the first rule that the request meets, or else the last one."""
+        path = segments(request.path)
+        if path is None:
+            return Match(self.rules[-1], ambiguous=True)
+        for number, captures in self._trie.candidates(path):
+            if _all_hold(self._conditions[number], request):
+                return Match(self.rules[number], captures)
+        return self._otherwise
+
+
+def compile_rules(
+    models: Sequence[RuleModel], places: Sequence[str], timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> Ruleset:
+    """Compile rules; the last, for everything else, is taken without a look at its `match`.
+
+    `places` says of each rule where it is written; `timeouts` are those of the upstream, for
+    rules that set none.
+    """
+    patterns = [
+        (number, parse(path)) for number, model in enumerate(models) for path in model.match.path
+    ]
+    return Ruleset(
+        tuple(_rule(model, place, timeouts) for model, place in zip(models, places, strict=True)),
+        tuple(conditions_of(model.match) for model in models),
+        Trie(patterns),
+    )
+
+
+def _all_hold(conditions: tuple[Condition, ...], request: Request) -> bool:
+    for condition in conditions:  # noqa: SIM110  all() would make a generator a request
+        if not condition.holds(request):
+            return False
+    return True
+
+
+def _rule(model: RuleModel, place: str, timeouts: Timeouts) -> Rule:
+    return Rule(
+        name=model.name,
+        terms=terms_of(model, timeouts),
+        key=_key_spec(model),
+        forward=None if model.forward is None else frozenset(_encoded(model.forward)),
+        place=place,
+    )
+
+
+def _key_spec(model: RuleModel) -> KeySpec:
+    query, cookies = model.key.query, model.key.cookies
+    return KeySpec(
+        include=None if query.include is None else frozenset(_encoded(query.include)),
+        exclude=_encoded(query.exclude or ()),
+        headers=tuple(sorted(set(_encoded(model.key.headers)))),
+        cookies=None if cookies is None else tuple(dict.fromkeys(_encoded(cookies))),
+        credentials=model.credentials is Credentials.KEY,
+    )
+
+
+def _encoded(names: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(name.encode() for name in names)

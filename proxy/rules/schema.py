@@ -1,0 +1,238 @@
+"""Rules as they are written: the models of one rule and of a file of rules.
+
+The sentence below each field is its description in the JSON Schema and in docs/rules.md. This
+module must not know how a rule is matched or keyed; compiling happens in `ruleset`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from proxy.policy.terms import Caching, Credentials, SetCookie, Terms, Timeouts
+from proxy.rules.problems import Problem, located
+from proxy.rules.units import Count, Duration, Share, Size, Timeout
+from proxy.rules.words import (
+    CookieName,
+    FieldName,
+    HostPattern,
+    KeyedField,
+    Method,
+    OneOrMore,
+    Parameter,
+    ParameterPrefix,
+    PathPattern,
+    RuleName,
+    SentField,
+    Wanted,
+)
+
+
+def written(text: str) -> Any:  # noqa: ANN401  a default stands for the type it is read as
+    """Return a default in the operator's own notation, read like anything from the file."""
+    return Field(text, validate_default=True)
+
+
+def switch(value: object) -> object:
+    """Read a YAML 1.1 boolean, as templating tools leave it behind, as `on` or `off`."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+class Strict(BaseModel):
+    """A mapping whose fields are all known; an empty one may be left without a value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, data: object) -> object:
+        return {} if data is None else data
+
+
+class MatchModel(Strict):
+    """Which requests a rule is for: all of what is given must hold."""
+
+    path: OneOrMore[PathPattern] = ("/**",)
+    """Path patterns, one of which must meet the path."""
+    methods: OneOrMore[Method] | None = None
+    """Methods, one of which must be the request's; without it, all. GET does not imply HEAD."""
+    host: OneOrMore[HostPattern] | None = None
+    """Hosts, one of which must be the request's, on any port; `*.example.com` is all below it."""
+    headers: dict[FieldName, Wanted] = {}
+    """Request fields by their whole value, by presence (`true`) or by absence (`false`)."""
+    query: dict[Parameter, Wanted] = {}
+    """Query parameters by a value, by presence (`true`) or by absence (`false`)."""
+
+
+class QueryModel(Strict):
+    """Which query parameters are part of the key and reach the upstream."""
+
+    include: tuple[Parameter, ...] | None = None
+    """Only these; the others are dropped before the upstream sees them."""
+    exclude: tuple[ParameterPrefix, ...] | None = None
+    """All but these, which are dropped; a `*` at the end makes a prefix, as in `utm_*`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.include is not None and self.exclude is not None:
+            text = "cannot stand beside include; keep one of the two"
+            located(type(self), [Problem(("exclude",), text)])
+        return self
+
+
+class KeyModel(Strict):
+    """What makes two requests different, beside method, scheme, host and target."""
+
+    query: QueryModel = QueryModel()
+    """Selection of query parameters; without it, the query counts byte for byte."""
+    headers: tuple[KeyedField, ...] = ()
+    """Request fields whose values are part of the key."""
+    cookies: tuple[CookieName, ...] | None = None
+    """Cookies that are part of the key; the others never reach the upstream. `[]` drops all."""
+
+
+class TimeoutsModel(Strict):
+    """How long the upstream may take for one request; what is left out is the upstream's own."""
+
+    connect: Timeout | None = None
+    """Time to a connection."""
+    first_byte: Timeout | None = None
+    """Time from the request's last byte to the response's head."""
+    between_bytes: Timeout | None = None
+    """Time between two pieces of the response's body."""
+
+
+CacheSwitch = Annotated[
+    Caching,
+    BeforeValidator(switch),
+    WithJsonSchema({"enum": ["on", "off", "override", True, False]}),
+]
+Status = Annotated[int, Field(ge=200, le=599)]
+
+
+class RuleModel(Strict):
+    """One rule: which requests it is for, how long answers live, what tells them apart."""
+
+    name: RuleName
+    """Its name in metrics, logs and `explain`; unique."""
+    match: MatchModel = MatchModel()
+    """Which requests the rule is for; without it, all."""
+
+    cache: CacheSwitch = written("on")
+    """`on`: the upstream's own freshness counts. `off`: never cached. `override`: `ttl` counts."""
+    ttl: Duration | None = None
+    """Lifetime where the upstream gives none; with `cache: override`, in any case."""
+    ttl_by_status: dict[Status, Duration] = {}
+    """Like `ttl`, for single statuses; a status listed here is cacheable."""
+    min_ttl: Duration = written("0s")
+    """A shorter lifetime from the upstream is raised to this."""
+    max_ttl: Duration | None = None
+    """A longer lifetime from the upstream is cut to this."""
+    jitter: Share = written("0%")
+    """Share of the rule's own lifetime that is taken off at random, against expiry in step."""
+    early_refresh: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.0
+    """Weight of a refresh before expiry, likelier as expiry nears: 0 is never, 1 is usual."""
+    heuristic: Share = written("10%")
+    """Share of the time since Last-Modified that counts as lifetime where nothing else is said."""
+    heuristic_max: Duration = written("1d")
+    """The longest lifetime that `heuristic` gives."""
+
+    stale_while_revalidate: Duration | None = None
+    """How long past its lifetime an answer is served while it is refreshed in the background."""
+    stale_if_error: Duration | None = None
+    """How long past its lifetime an answer is served in place of an upstream error."""
+    stale_if_unreachable: Duration = written("1d")
+    """How long past its lifetime an answer is served while the upstream cannot be reached."""
+
+    credentials: Credentials = Credentials.REFUSE
+    """What becomes of requests with Authorization, or with a Cookie that is not in the key."""
+    set_cookie: SetCookie = SetCookie.REFUSE
+    """What becomes of a response with Set-Cookie: not stored, or stored without the field."""
+    targets: tuple[FieldName, ...] = ("cdn-cache-control",)
+    """Targeted fields (RFC 9213) obeyed before Cache-Control, the most specific first."""
+    max_body: Size = written("8MiB")
+    """A larger response body is passed through and not kept."""
+    max_variants: Count = 32
+    """How many variants by Vary are kept under one key."""
+
+    key: KeyModel = KeyModel()
+    """What makes two requests different."""
+    forward: tuple[SentField, ...] | None = None
+    """Request fields that reach the upstream of GET and HEAD though they are not in the key."""
+    timeouts: TimeoutsModel = TimeoutsModel()
+    """How long the upstream may take; what is left out is the upstream's own."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        located(type(self), self._problems())
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        if self.cache is Caching.OVERRIDE and self.ttl is None and not self.ttl_by_status:
+            yield Problem(("cache",), "override needs a lifetime: give ttl or ttl_by_status")
+        if self.max_ttl is not None and self.min_ttl > self.max_ttl:
+            yield Problem(("min_ttl",), "is longer than max_ttl; lower it or raise max_ttl")
+        if 304 in self.ttl_by_status:  # noqa: PLR2004  a status is its own name
+            text = "a 304 renews a stored answer and is never one; give the ttl to 200"
+            yield Problem(("ttl_by_status", 304), text)
+
+
+def _distinct(rules: tuple[RuleModel, ...]) -> tuple[RuleModel, ...]:
+    located(RuleModel, _repeated_names(rules))
+    return rules
+
+
+def _repeated_names(rules: tuple[RuleModel, ...]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for at, rule in enumerate(rules):
+        if (taken := first.setdefault(rule.name, at)) != at:
+            yield Problem((at, "name"), f"the name '{rule.name}' is taken by rules[{taken}]")
+
+
+Rules = Annotated[tuple[RuleModel, ...], AfterValidator(_distinct)]
+"""A list of rules with distinct names; the first that matches wins."""
+
+
+class RuleFile(Strict):
+    """A file that holds rules and nothing else."""
+
+    rules: Rules
+    """The rules, in order."""
+
+
+DEFAULT_TIMEOUTS: Final = Timeouts()
+
+
+def terms_of(model: RuleModel, defaults: Timeouts = DEFAULT_TIMEOUTS) -> Terms:
+    """Return the terms of a rule; `defaults` are the time-outs that it does not set itself."""
+    own = model.timeouts.model_dump(exclude_none=True)
+    return Terms(
+        cache=model.cache,
+        ttl=model.ttl,
+        ttl_by_status=tuple(model.ttl_by_status.items()),
+        min_ttl=model.min_ttl,
+        max_ttl=model.max_ttl,
+        jitter=model.jitter,
+        early_refresh=model.early_refresh,
+        heuristic=model.heuristic,
+        heuristic_max=model.heuristic_max,
+        stale_while_revalidate=model.stale_while_revalidate,
+        stale_if_error=model.stale_if_error,
+        stale_if_unreachable=model.stale_if_unreachable,
+        credentials=model.credentials,
+        set_cookie=model.set_cookie,
+        targets=tuple(name.encode() for name in model.targets),
+        max_body=model.max_body,
+        max_variants=model.max_variants,
+        cookies_keyed=model.key.cookies is not None,
+        timeouts=replace(defaults, **own),
+    )

@@ -1,0 +1,126 @@
+"""Quantities as an operator writes them: durations, sizes, shares, counts.
+
+Each is an annotated type with a parser, a JSON Schema and an error text that says what is
+accepted. This module must not know which setting uses which quantity.
+"""
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LONGEST: Final = 2.0**31
+"""Seconds; the greatest lifetime that a cache has to tell from a longer one (9111 §1.2.2)."""
+LARGEST: Final = 2**50
+"""Bytes; a petabyte-sized limit limits nothing."""
+
+_NUMBER: Final = r"[0-9]{1,10}(?:\.[0-9]{1,3})?"
+_SECONDS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_BYTES: Final = {
+    "B": 1,
+    "kB": 1_000,
+    "KB": 1_000,
+    "MB": 1_000_000,
+    "GB": 1_000_000_000,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+_DURATION: Final = "".join(f"(?:({_NUMBER}){unit})?" for unit in _SECONDS)
+_SIZE: Final = rf"([0-9]{{1,15}})({'|'.join(_BYTES)})?"
+_SHARE: Final = rf"({_NUMBER})(%?)"
+
+_DURATION_HELP: Final = "a duration is a number of seconds or like '250ms', '30s', '5m', '1h30m'"
+_SIZE_HELP: Final = "a size is a number of bytes or like '64KiB', '8MB', '256MiB'"
+_SHARE_HELP: Final = "a share is a number from 0 to 1 or like '10%'"
+_COUNT_HELP: Final = "a count is a whole number"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _seconds(value: object) -> object:
+    if _is_number(value):
+        return value
+    if not isinstance(value, str) or not value:
+        raise PydanticCustomError("duration", _DURATION_HELP)
+    if re.fullmatch(_NUMBER, value):
+        return float(value)
+    if not (found := re.fullmatch(_DURATION, value)):
+        raise PydanticCustomError("duration", _DURATION_HELP)
+    amounts = zip(found.groups(), _SECONDS.values(), strict=True)
+    return sum(float(amount) * unit for amount, unit in amounts if amount)
+
+
+def _bytes(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or not (found := re.fullmatch(_SIZE, value)):
+        raise PydanticCustomError("size", _SIZE_HELP)
+    amount, unit = found.groups()
+    return int(amount) * _BYTES[unit or "B"]
+
+
+def _share(value: object) -> object:
+    if _is_number(value):
+        return value
+    if not isinstance(value, str) or not (found := re.fullmatch(_SHARE, value)):
+        raise PydanticCustomError("share", _SHARE_HELP)
+    amount, percent = found.groups()
+    return float(amount) / (100 if percent else 1)
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("count", _COUNT_HELP)
+    return value
+
+
+def _schema(number: dict[str, Any], pattern: str, examples: list[Any]) -> WithJsonSchema:
+    text = {"type": "string", "pattern": f"^(?:{pattern})$"}
+    return WithJsonSchema({"anyOf": [number, text], "examples": examples})
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(ge=0, le=LONGEST, allow_inf_nan=False),
+    _schema(
+        {"type": "number", "minimum": 0, "maximum": LONGEST},
+        rf"(?:{_NUMBER}(?:d|h|m|s|ms))+|{_NUMBER}",
+        [30, "250ms", "30s", "5m", "1h30m", "2d"],
+    ),
+]
+"""Seconds."""
+
+Timeout = Annotated[Duration, Field(gt=0)]
+"""Seconds, and not none of them."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    Field(ge=0, le=LARGEST),
+    _schema(
+        {"type": "integer", "minimum": 0, "maximum": LARGEST},
+        _SIZE,
+        [1024, "64KiB", "8MB", "256MiB"],
+    ),
+]
+"""Bytes."""
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    Field(ge=0, le=1, allow_inf_nan=False),
+    _schema(
+        {"type": "number", "minimum": 0, "maximum": 1},
+        _SHARE,
+        [0.1, "10%"],
+    ),
+]
+"""A part of a whole, 0 to 1."""
+
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
+"""A number of things, at least one."""
