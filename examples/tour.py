@@ -21,21 +21,31 @@ WAIT = 20.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until interrupted, or until either process ends; return the exit code."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        processes: list[subprocess.Popen[bytes]] = []
-        upstream = options.upstream
-        if not upstream:
-            port = _free_port(CATALOG_PORT)
-            upstream = f"http://127.0.0.1:{port}"
-            processes.append(_started(stack, ["examples.catalog", "--port", str(port)]))
-            _await_port(port, processes[0])
-        flags = ["--config", str(CONFIG), "--upstream", upstream]
-        flags += ["--listen", options.listen, "--admin", options.admin]
-        processes.append(_started(stack, ["proxy", "serve", *flags]))
-        host, _, port_text = options.listen.rpartition(":")
-        if _await_port(int(port_text), processes[-1], host):
-            print(_advice(f"http://{options.listen}", options.admin, own=not options.upstream))
-        return _until_one_ends(processes)
+        try:
+            return _run(options, stack)
+        except KeyboardInterrupt:
+            return 0
+
+
+def _run(options: argparse.Namespace, stack: ExitStack) -> int:
+    processes: list[subprocess.Popen[bytes]] = []
+    upstream = options.upstream
+    if not upstream:
+        port = _free_port(CATALOG_PORT)
+        upstream = f"http://127.0.0.1:{port}"
+        processes.append(_started(stack, ["examples.catalog", "--port", str(port)]))
+        _await_port(port, processes[0])
+    flags = ["--config", str(CONFIG), "--upstream", upstream]
+    flags += ["--listen", options.listen, "--admin", options.admin]
+    processes.append(_started(stack, ["proxy", "serve", *flags]))
+    host, _, port_text = options.listen.rpartition(":")
+    if _await_port(int(port_text), processes[-1], host):
+        print(_advice(f"http://{options.listen}", options.admin, own=not options.upstream))
+    while all(process.poll() is None for process in processes):
+        time.sleep(0.2)
+    return next(p.returncode for p in processes if p.returncode is not None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,16 +105,6 @@ def _advice(url: str, admin: str, *, own: bool) -> str:
     width = max(len(command) for command, _ in tries)
     lines = [f"  {command:<{width}}   # {remark}" for command, remark in tries]
     return "\n".join(["", "Try in another terminal:", *lines, "", "Ctrl-C ends it."])
-
-
-def _until_one_ends(processes: list[subprocess.Popen[bytes]]) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.2)
-    except KeyboardInterrupt:
-        return 0
-    return next(p.returncode for p in processes if p.returncode is not None)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from proxy import logs
 from proxy.admin.api import create_admin
 from proxy.admin.metrics import render
-from proxy.edge.access import AccessLog, Logged
+from proxy.edge.access import AccessLog
 from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
 from proxy.engine.corridor import Corridor
@@ -32,7 +32,7 @@ CONFIG_VARIABLE = "SIDECACHE_CONFIG"
 
 
 class Service:
-    """One running proxy: the data plane is `data`, the control plane `admin`.
+    """One running proxy: data plane `data`, control plane `admin`, engine `corridor`.
 
     `start` needs a running loop; `aclose` ends background work and connections.
     """
@@ -57,9 +57,9 @@ class Service:
             trusted_peers=tuple(settings.trusted_peers),
         )
         shelf = Shelf(self._memory, Ledger())
-        self._corridor = Corridor(snapshot, shelf, self._upstream, SystemClock())
-        access = AccessLog(self._writer.write, Logged(settings.log.access.value))
-        self.data = Door(self._corridor, self.stats, access)
+        self.corridor = Corridor(snapshot, shelf, self._upstream, SystemClock())
+        access = AccessLog(self._writer.write, settings.log.access)
+        self.data = Door(self.corridor, self.stats, access)
         self.admin: FastAPI = create_admin(
             ready=lambda: self.ready, metrics=lambda: render(self.stats, self._memory)
         )
@@ -71,7 +71,7 @@ class Service:
     async def aclose(self) -> None:
         """End background work, give up connections, write the last log line."""
         self.ready = False
-        await self._corridor.tasks.aclose()
+        await self.corridor.tasks.aclose()
         await self._upstream.aclose()
         self._writer.close()
 

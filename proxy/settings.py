@@ -6,7 +6,6 @@ not know what is built from the settings.
 
 import re
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +15,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    Field,
     PrivateAttr,
     ValidationError,
     WithJsonSchema,
@@ -24,30 +22,25 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from proxy.edge.access import Logged
 from proxy.errors import ConfigError
 from proxy.policy.terms import Timeouts
 from proxy.rules.endpoints import ListenAddress, Networks, OptionalAddress, Origin
 from proxy.rules.places import MAX_TEXT, parse
-from proxy.rules.problems import Loc, Problem, located, models_in, nearest, problems
+from proxy.rules.problems import Loc, Problem, located, models_in, nearest, path_text, problems
 from proxy.rules.ruleset import Ruleset, compile_rules
 from proxy.rules.schema import RuleFile, RuleModel, Rules, Strict, switch, written
 from proxy.rules.sources import Source, merged, nested, report
 from proxy.rules.units import Count, Share, Size, Timeout
+from proxy.rules.words import CacheName
 
 PREFIX: Final = "SIDECACHE_"
 NESTED: Final = "__"
 
-FLAGS: Final[Mapping[str, Loc]] = {
-    "upstream": ("upstream", "url"),
-    "listen": ("listen",),
-    "admin": ("admin",),
-    "workers": ("workers",),
-    "max_bytes": ("store", "memory", "max_bytes"),
-    "access_log": ("log", "access"),
-    "log_level": ("log", "level"),
-}
-"""What each override that `load` takes sets; `max_bytes` is the flag `--max-bytes`."""
-
+_FLAGS: Final[Mapping[str, Loc]] = {"upstream": ("upstream", "url")}
+"""Flags with another name than their setting."""
+_CONFIG: Final = "SIDECACHE_CONFIG"
+"""Names the file, and is no setting itself."""
 # Kubernetes tells every container of the Services in its namespace; one called `sidecache` must
 # not keep the proxy from starting.
 _SERVICE_LINK: Final = re.compile(
@@ -66,18 +59,8 @@ def _single(workers: int) -> int:
     return workers
 
 
-class AccessLog(Enum):
-    """Which requests are logged."""
-
-    OFF = "off"
-    MISSES = "misses"
-    ALL = "all"
-
-
-_CACHE_NAME: Final = r"^[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]{0,63}$"
-
 AccessSwitch = Annotated[
-    AccessLog,
+    Logged,
     BeforeValidator(switch),
     WithJsonSchema({"enum": ["off", "misses", "all", False]}),
 ]
@@ -124,9 +107,9 @@ class Store(Strict):
 
 
 class Log(Strict):
-    """What is written to standard error, one JSON object a line."""
+    """What is written to standard output, one JSON object a line."""
 
-    access: AccessSwitch = written("misses")
+    access: AccessSwitch = Logged.MISSES
     """Which requests are logged: none, those that went to the upstream, or all."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severity that is logged."""
@@ -135,7 +118,7 @@ class Log(Strict):
 class CacheStatusField(Strict):
     """What the Cache-Status response field says (RFC 9211)."""
 
-    name: Annotated[str, Field(pattern=_CACHE_NAME)] = "sidecache"
+    name: CacheName = "sidecache"
     """The name by which this cache goes."""
     key: bool = False
     """Whether the key is shown; it tells clients what the answer depends on."""
@@ -195,12 +178,13 @@ def load(
 ) -> Settings:
     """Read the settings from overrides, variables and a file; the first that has a value wins.
 
-    `overrides` by the names in FLAGS; None stands for a flag that is not given. Raises
-    ConfigError with a line for each problem, which says where it is and what would be right.
+    `overrides` by the names of flags or dotted names, `upstream` or `upstream.url`; None is a
+    flag that was not given. Raises ConfigError with a line for each problem, which says where it
+    is and what would be right.
     """
     document = parse(_text(file) if file else "", str(file))
     variables, unknown = _variables(environ)
-    given = {FLAGS[name]: value for name, value in overrides.items() if value is not None}
+    given = {_flagged(name): value for name, value in overrides.items() if value is not None}
     sources = (
         Source(nested(given), _flag),
         Source(nested(variables), _variable),
@@ -250,7 +234,9 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[Loc, str], list[str]]:
     given = {
         name: text
         for name, text in environ.items()
-        if name.startswith(PREFIX) and not _SERVICE_LINK.fullmatch(f"{name}={text}")
+        if name.startswith(PREFIX)
+        and name != _CONFIG
+        and not _SERVICE_LINK.fullmatch(f"{name}={text}")
     }
     unknown = [
         f"environment {name}: unknown variable; {nearest(name, known)}"
@@ -279,6 +265,9 @@ def _variable(loc: Loc) -> str:
 
 
 def _flag(loc: Loc) -> str:
-    """Return the flag that sets `loc`, or else its variable."""
-    flags = (f"--{name.replace('_', '-')}" for name, sets in FLAGS.items() if sets == loc)
-    return next(flags, _variable(loc))
+    names = (name for name, sets in _FLAGS.items() if sets == loc)
+    return f"--{next(names, path_text(loc))}"
+
+
+def _flagged(name: str) -> Loc:
+    return _FLAGS.get(name) or tuple(name.split("."))

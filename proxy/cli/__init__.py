@@ -3,14 +3,16 @@
 This module must not know what a verb does, only how its failure is told.
 """
 
+from importlib import import_module
+from typing import Final
+
 import click
 
 from proxy import __version__
-from proxy.cli.explain import explain
-from proxy.cli.schema import schema
-from proxy.cli.serve import serve
-from proxy.cli.validate import validate
 from proxy.errors import SidecacheError
+
+VERBS: Final = ("serve", "validate", "explain", "schema")
+"""Each is a module of this package with a command of its name, imported when it is called."""
 
 
 class _Told(click.ClickException):
@@ -24,6 +26,17 @@ class _Told(click.ClickException):
 class _Verbs(click.Group):
     """A group whose verbs fail with a message, never with a traceback, on our own errors."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = getattr(import_module(f"proxy.cli.{cmd_name}"), cmd_name)
+        return command
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -35,9 +48,3 @@ class _Verbs(click.Group):
 @click.version_option(__version__, prog_name="sidecache")
 def main() -> None:
     """Sidecache stands before an HTTP API and answers what it has answered before."""
-
-
-main.add_command(serve)
-main.add_command(explain)
-main.add_command(validate)
-main.add_command(schema)

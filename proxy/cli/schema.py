@@ -22,6 +22,9 @@ def json_schema() -> dict[str, Any]:
     tree = Settings.model_json_schema(schema_generator=_Untitled)
     for model in (tree, *tree["$defs"].values()):
         model.pop("title", None)
+        for field in model.get("properties", {}).values():
+            if "$ref" in field and isinstance(field.get("default"), dict):
+                del field["default"]  # repeats the defaults of the section's own fields
     return {"$schema": GenerateJsonSchema.schema_dialect, **tree}
 
 

@@ -76,9 +76,9 @@ class _Server(uvicorn.Server):
 
 async def _run(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
     """Serve both listeners until SIGTERM or SIGINT, then finish what is under way."""
-    servers = [(_Server(_config(DataPlane(service), http=Protocol, lifespan="on")), data)]
+    servers = [(data_server(service), data)]
     if admin is not None:
-        servers.append((_Server(_config(service.admin, lifespan="off")), admin))
+        servers.append((_server(service.admin, lifespan="off"), admin))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, [server for server, _ in servers])
@@ -86,8 +86,13 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
     await asyncio.gather(*(server.serve([listener]) for server, listener in servers))
 
 
-def _config(app: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's own types
-    return uvicorn.Config(
+def data_server(service: Service) -> uvicorn.Server:
+    """Return the server of the data plane, set up as it runs in production."""
+    return _server(DataPlane(service), http=Protocol, lifespan="on")
+
+
+def _server(app: Any, **options: Any) -> uvicorn.Server:  # noqa: ANN401 - uvicorn's own types
+    config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -98,9 +103,10 @@ def _config(app: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvico
         timeout_graceful_shutdown=GRACE,
         **options,
     )
+    return _Server(config)
 
 
-def _stop(servers: list[_Server]) -> None:
+def _stop(servers: list[uvicorn.Server]) -> None:
     for server in servers:
         server.should_exit = True
 

@@ -57,6 +57,7 @@ class Door:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree
         answer = self._corridor.answer_now(visit)
         if answer is not None:
+            delivery.closing |= request.has_body  # 9112 §9.6: nobody will read it
             await delivery.deliver(request, answer)
             return
         body = RequestBody(receive) if request.has_body else None

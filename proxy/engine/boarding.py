@@ -10,8 +10,8 @@ from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
 from proxy.http.message import Request
 from proxy.policy.invalidation import Uri
-from proxy.rules.keys import Key, key_for, selected
-from proxy.rules.ruleset import Rule
+from proxy.rules.keys import Key, key_for, selected, uri_of
+from proxy.rules.ruleset import Match, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,21 @@ def board(request: Request, snapshot: Snapshot) -> Boarded:
     fields = hops.forwarded_request(
         request, pseudonym=snapshot.name.encode(), trusted=snapshot.trusts(request.peer)
     )
-    outbound = selected(match.rule, replace(request, fields=fields))
-    key = key_for(match.rule, outbound)
-    return Boarded(outbound, match.rule, key, (key.uri,), snapshot, match.ambiguous)
+    return _boarded(match, replace(request, fields=fields), snapshot)
+
+
+def retrieval(boarded: Boarded) -> Boarded:
+    """Return the GET, with its own rule and key, that a POST's response may serve (9110 §9.3.3)."""
+    request = replace(boarded.outbound, method="GET", has_body=False)
+    return _boarded(boarded.snapshot.ruleset.match(request), request, boarded.snapshot)
 
 
 def uri_tag(uri: Uri, snapshot: Snapshot) -> bytes:
     """Return the tag of everything that is stored for a URI, whatever else its keys hold."""
-    scheme, authority, target = uri
-    request = Request("GET", scheme, authority, target)
-    rule = snapshot.ruleset.match(request).rule
-    return key_for(rule, selected(rule, request)).uri
+    return uri_of(snapshot.ruleset, Request("GET", *uri))
+
+
+def _boarded(match: Match, request: Request, snapshot: Snapshot) -> Boarded:
+    outbound = selected(match.rule, request)
+    key = key_for(match.rule, outbound)
+    return Boarded(outbound, match.rule, key, (key.uri,), snapshot, match.ambiguous)

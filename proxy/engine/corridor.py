@@ -32,6 +32,7 @@ from proxy.errors import (
 )
 from proxy.http.message import Request
 from proxy.policy import credentials, reuse
+from proxy.policy.parts import covers
 from proxy.policy.reasons import Family, Reason
 from proxy.policy.validation import is_partial_or_conditional, whole
 from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale, Verdict
@@ -58,7 +59,7 @@ class Corridor:
         self.flights = Flights()
         self.tasks = Tasks()
         self._clock = clock
-        self._fetcher = Fetcher(upstream, shelf, self.flights, clock, self.tasks)
+        self._fetcher = Fetcher(upstream, shelf, self.flights, clock)
 
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
@@ -110,16 +111,17 @@ class Corridor:
 
     def _to_follow(self, visit: Visit) -> Flight | None:
         """Return the flight whose landing may serve this request too, if one is under way."""
-        flight = self.flights.under_way(visit.boarded.key.digest)
+        flight = self.flights.under_way(visit.boarded.key)
         if flight is None or not self._may_share(visit):
             return None
+        if reuse.asked(visit.boarded.outbound).no_cache:
+            return None  # 9111 §5.2.1.4: what left before this request may be older than it
         return flight if self.shelf.ledger.valid(visit.boarded.tags, flight.born) else None
 
     def _may_share(self, visit: Visit) -> bool:
         boarded = visit.boarded
         return (
             not isinstance(visit.verdict, Bypass)
-            and visit.verdict.reason is not Reason.REQUEST_NO_CACHE
             and boarded.outbound.method == "GET"
             and not credentials.carries(boarded.outbound.fields, boarded.rule.terms)
         )
@@ -144,11 +146,10 @@ class Corridor:
     ) -> Answer:
         flight = Flight(self.shelf.ledger.sequence)
         if shared:
-            self.flights.lead(visit.boarded.key.digest, flight)
+            self.flights.lead(visit.boarded.key, flight)
         ticket = flight.feed.reader()
         validating = visit.entry if isinstance(visit.verdict, MustValidate) else None
-        bypass = isinstance(visit.verdict, Bypass)
-        errand = Errand(visit.boarded, body, validating, bypass=bypass)
+        errand = Errand(visit.boarded, body, validating)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
         return await self._arrived(visit, landing, ticket, collapsed=collapsed)
@@ -168,7 +169,10 @@ class Corridor:
         if isinstance(landing, Landed):
             account = replace(account, kept=landing.stored.lifetime.source)
             leading = collapsed is not True
-            return along(visit.boarded, landing, ticket, account, self._now(), leading=leading)
+            answer = along(visit.boarded, landing, ticket, account, self._now(), leading=leading)
+            if answer.stream is None:
+                await ticket.aclose()
+            return answer
         await ticket.aclose()
         match landing:
             case Validated(head, entry, kept):
@@ -188,7 +192,7 @@ class Corridor:
                 assert_never(landing)
 
     def _instead_of(self, visit: Visit, landing: Landing) -> Answer | None:
-        """Answer with what is stored instead of an error status, if allowed (5861 §4)."""
+        """Answer with what is stored instead of an error status, if allowed (9111 §4.3.3)."""
         if isinstance(landing, Unshareable) and landing.head.status in _SERVER_ERRORS:
             return self._instead(visit, unreachable=False)
         return None
@@ -224,11 +228,11 @@ class Corridor:
     def _refresh(self, visit: Visit, entry: Entry) -> None:
         """Begin to validate in the background, unless someone already does."""
         boarded = visit.boarded
-        if self.flights.under_way(boarded.key.digest) is not None:
+        if self.flights.under_way(boarded.key) is not None:
             return
         outbound = whole(replace(boarded.outbound, method="GET"))
         flight = Flight(self.shelf.ledger.sequence, attended=False)
-        self.flights.lead(boarded.key.digest, flight)
+        self.flights.lead(boarded.key, flight)
         errand = Errand(replace(boarded, outbound=outbound), entry=entry)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
 
@@ -247,14 +251,14 @@ def _fits(visit: Visit, landing: Landing) -> bool:
     outbound = visit.boarded.outbound
     match landing:
         case Landed(stored=stored):
-            return reuse.matches(outbound, stored.selecting)
+            return reuse.matches(outbound, stored.selecting) and covers(outbound, stored)
         case Validated(entry=entry, kept=kept):
             matching = reuse.matches(outbound, entry.stored.selecting)
             return matching and kept.account.family is Family.KEEP
         case Unshareable():
             return False
-        case Failed():
-            return True
+        case Failed(error=error):
+            return isinstance(error, UpstreamError)  # any other is the leader's own fault
         case _:
             assert_never(landing)
 

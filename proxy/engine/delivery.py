@@ -61,7 +61,11 @@ class InboundStream:
 
 
 def from_entry(boarded: Boarded, entry: Entry, account: Account, now: float) -> Answer:
-    """Answer from what is stored."""
+    """Answer from what is stored.
+
+    The bytes are those that came, in the coding in which they came: no-transform is obeyed
+    whoever says it (9111 §5.2.1.6, §5.2.2.6).
+    """
     account, shaped = _shaped(boarded, entry.stored, account, now)
     body = None if shaped.body is None else entry.body[shaped.body]
     return Answer(shaped.status, shaped.fields, account, body)
@@ -82,7 +86,7 @@ def along(  # noqa: PLR0913 - the parts of one answer
     the length is known, conditions and ranges are answered as if it were here already.
     """
     stored = landed.stored
-    if landed.length is not None:
+    if landed.length is not None and boarded.outbound.method == "GET":
         stored = replace(stored, length=landed.length)
         account, shaped = _shaped(boarded, stored, account, now)
         if shaped.status != landed.head.status or not leading:

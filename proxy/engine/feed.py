@@ -29,7 +29,9 @@ class Feed:
         self.size = 0
 
     def append(self, chunk: bytes) -> None:
-        """Add a chunk and wake the readers."""
+        """Add a chunk and wake the readers; an empty one is nothing."""
+        if not chunk:
+            return
         self._chunks.append(chunk)
         self._held += len(chunk)
         self.size += len(chunk)

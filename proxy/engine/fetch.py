@@ -5,26 +5,25 @@ must not know who waits for it.
 """
 
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final, assert_never
 
 from proxy.engine import fill
-from proxy.engine.boarding import Boarded
+from proxy.engine.boarding import Boarded, retrieval
 from proxy.engine.entry import Entry
 from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
 from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
 from proxy.engine.shelf import Shelf
-from proxy.engine.tasks import Tasks
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http import dates, hops
 from proxy.http.message import Head, Request, content_length
-from proxy.policy import admission, invalidation, reuse, validation
+from proxy.policy import admission, freshness, invalidation, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
-from proxy.policy.verdicts import Decline, Keep
+from proxy.policy.verdicts import Admission, Decline, Keep
 
 log = logging.getLogger("sidecache.engine")
 
@@ -45,6 +44,9 @@ _LASTING: Final = frozenset(
 )
 """Refusals that the next response under the key will most likely meet too."""
 
+_OF_THE_REQUEST: Final = frozenset({Reason.REQUEST_NO_STORE, Reason.CREDENTIALS})
+"""Refusals that are about one request and say nothing against what is stored already."""
+
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods of which a second try does no more than the first (9110 §9.2.2)."""
 
@@ -55,28 +57,21 @@ _SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What to fetch: a request, its body if it has one, and the entry to validate if any.
-
-    `bypass` says that the cache has no part in it: nothing that comes back for a GET is kept.
-    """
+    """What to fetch: a request, its body if it has one, and the entry to validate if any."""
 
     boarded: Boarded
     body: AsyncIterator[bytes] | None = None
     entry: Entry | None = None
-    bypass: bool = False
 
 
 class Fetcher:
     """Fetches, and keeps what may be kept."""
 
-    def __init__(
-        self, upstream: Upstream, shelf: Shelf, flights: Flights, clock: Clock, tasks: Tasks
-    ) -> None:
+    def __init__(self, upstream: Upstream, shelf: Shelf, flights: Flights, clock: Clock) -> None:
         self._upstream = upstream
         self._shelf = shelf
         self._flights = flights
         self._clock = clock
-        self._tasks = tasks
 
     async def fetch(self, errand: Errand, flight: Flight) -> None:
         """Run one flight to its landing; no error leaves this task but through `Failed`."""
@@ -87,8 +82,8 @@ class Fetcher:
         except Exception:
             log.exception("a fetch failed in an unforeseen way")
             landing = Failed(UpstreamBroken("internal error"))
-        if not isinstance(landing, Landed):
-            self._flights.close(errand.boarded.key.digest, flight)
+        finally:
+            self._flights.close(errand.boarded.key, flight)
         await flight.land(landing)
 
     async def _fetched(self, errand: Errand, flight: Flight) -> Landing:
@@ -103,7 +98,11 @@ class Fetcher:
                     errand, errand.entry, self._received(inbound, errand), moment, flight
                 )
             inbound, moment = await self._sent(validation.whole(request), errand)
-        return await self._landed(errand, inbound, moment, flight)
+        try:
+            return await self._landed(errand, inbound, moment, flight)
+        except Exception:
+            await inbound.aclose()
+            raise
 
     async def _sent(self, request: Request, errand: Errand) -> tuple[Inbound, Moment]:
         departed = self._clock.now()
@@ -117,7 +116,10 @@ class Fetcher:
         """Return the head as it goes on: with Via, and with a Date (9110 §6.6.1, §7.6.3)."""
         head = inbound.head
         name = errand.boarded.snapshot.name.encode()
-        fields = head.fields.without({b"via"}).plus(
+        rewritten = {b"via"}
+        if b"transfer-encoding" in head.fields:
+            rewritten.add(b"content-length")  # 9112 §6.3: the coding alone frames the body
+        fields = head.fields.without(rewritten).plus(
             (b"Via", hops.via(head.fields, head.version, name))
         )
         if b"date" not in fields:
@@ -130,22 +132,30 @@ class Fetcher:
         """Decide about a response that is not a validation, and begin to fill if it is kept."""
         boarded, head = errand.boarded, self._received(inbound, errand)
         request = boarded.outbound
-        born = self._invalidated(boarded, head, flight.born)
-        if request.method == "HEAD" and head.status == _OK and not errand.bypass:
+        home = retrieval(boarded) if request.method == "POST" else boarded
+        born = self._invalidated(boarded, home.tags, head, flight.born)
+        cached = reuse.triage(home.outbound, home.rule.terms, ambiguous=home.ambiguous) is None
+        if cached and request.method == "HEAD" and head.status == _OK:
             self._shelf.heed_head(boarded, head, moment)
         if self._stands_in(errand, head):
             return Unshareable(head, inbound, Reason.STATUS)
-        verdict = admission.judge(request, head, boarded.rule.terms, moment)
-        if errand.bypass and request.method != "POST":
-            verdict = Decline(Reason.BYPASSED)
+        verdict: Admission = Decline(Reason.BYPASSED)
+        if cached:
+            verdict = admission.judge(request, head, home.rule.terms, moment)
         match verdict:
             case Decline(reason):
-                if reason in _LASTING:
-                    self._flights.mark(boarded.key.digest, self._clock.now() + PASS_FOR)
+                if reason in _LASTING and request.method == "GET":
+                    self._pass(home)
                 return Unshareable(head, inbound, reason)
             case Keep(stored):
-                self._flights.unmark(boarded.key.digest)
-                return self._filling(boarded, inbound, head, stored, flight, born)
+                self._flights.unmark(home.key.digest)
+                return await self._filling(home, inbound, head, stored, flight, born)
+            case _:
+                assert_never(verdict)
+
+    def _pass(self, boarded: Boarded) -> None:
+        """Let the requests that come under this key go each on its own for a while."""
+        self._flights.mark(boarded.key.digest, self._clock.now() + PASS_FOR)
 
     def _stands_in(self, errand: Errand, head: Head) -> bool:
         """Tell whether a stored answer will be given instead of this error (5861 §4)."""
@@ -163,7 +173,7 @@ class Fetcher:
             is not None
         )
 
-    def _invalidated(self, boarded: Boarded, head: Head, born: int) -> int:
+    def _invalidated(self, boarded: Boarded, tags: tuple[bytes, ...], head: Head, born: int) -> int:
         """Void what a write has changed; return where the ledger stands for its own response.
 
         The response to a write is as new as the write, so its own purge does not outdate it;
@@ -172,11 +182,11 @@ class Fetcher:
         uris = invalidation.invalidated(boarded.outbound, head)
         if not uris:
             return born
-        valid = self._shelf.ledger.valid(boarded.tags, born)
+        valid = self._shelf.ledger.valid(tags, born)
         sequence = self._shelf.invalidate(uris, boarded)
         return sequence if valid else born
 
-    def _filling(  # noqa: PLR0913, PLR0917 - the parts of one fill
+    async def _filling(  # noqa: PLR0913, PLR0917 - the parts of one fill
         self,
         boarded: Boarded,
         inbound: Inbound,
@@ -185,22 +195,18 @@ class Fetcher:
         flight: Flight,
         born: int,
     ) -> Landed:
+        """Land, then carry the body to its end: for whoever reads along, and for the store."""
         length = content_length(head.fields)
         if head.status in {204, 205}:
             length = 0
         limit = boarded.rule.terms.max_body
         commit = partial(self._commit, boarded, stored, flight, born)
-        filling = fill.run(inbound, flight.feed, length=length, limit=limit, commit=commit)
-        self._tasks.spawn(self._until_closed(filling, boarded, flight))
-        return Landed(head, stored, length)
-
-    async def _until_closed(
-        self, filling: Coroutine[Any, Any, None], boarded: Boarded, flight: Flight
-    ) -> None:
-        try:
-            await filling
-        finally:
-            self._flights.close(boarded.key.digest, flight)
+        landed = Landed(head, stored, length)
+        await flight.land(landed)
+        await fill.run(inbound, flight.feed, length=length, limit=limit, commit=commit)
+        if not flight.feed.keeping:
+            self._pass(boarded)
+        return landed
 
     def _commit(
         self, boarded: Boarded, stored: Stored, flight: Flight, born: int, last: bytes
@@ -218,10 +224,12 @@ class Fetcher:
         """Bring a confirmed entry up to date (9111 §4.3.4)."""
         boarded = errand.boarded
         merged = validation.updated(entry.stored, head)
-        verdict = admission.judge(boarded.outbound, merged, boarded.rule.terms, moment)
+        get = replace(boarded.outbound, method="GET")
+        verdict = admission.judge(get, merged, boarded.rule.terms, moment)
         if isinstance(verdict, Decline):
-            self._shelf.swap(boarded.key, entry, None)
-            stored = replace(entry.stored, fields=merged.fields.without({b"content-length"}))
+            if verdict.reason not in _OF_THE_REQUEST:
+                self._shelf.swap(boarded.key, entry, None)
+            stored = _confirmed(entry.stored, merged, moment)
             return Validated(head, replace(entry, stored=stored), verdict.reason)
         stored = replace(verdict.stored, length=entry.stored.length, part=entry.stored.part)
         new = replace(entry, stored=stored, born=flight.born)
@@ -229,3 +237,15 @@ class Fetcher:
             return Validated(head, new, Reason.OUTDATED)
         self._shelf.swap(boarded.key, entry, new)
         return Validated(head, new, verdict.reason)
+
+
+def _confirmed(stored: Stored, merged: Head, moment: Moment) -> Stored:
+    """Return a confirmed response as it may be shown once, though it may not be kept."""
+    date = freshness.date_of(merged.fields, moment.response_time)
+    age = freshness.age_on_arrival(merged.fields, date, moment.request_time, moment.response_time)
+    return replace(
+        stored,
+        fields=hops.end_to_end(merged.fields).without({b"age", b"content-length"}),
+        response_time=moment.response_time,
+        age_on_arrival=age,
+    )

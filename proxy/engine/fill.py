@@ -19,28 +19,43 @@ async def run(
     """Carry the body of `inbound` into `feed`; call `commit` when it is whole and was kept.
 
     `commit` gets the last chunk before any reader does; with what was fed so far it is the body.
-    `length` is the body's size where it was announced, `limit` the largest size to keep. Errors
+    `length` is the body's size where it was announced, `limit` the largest size to keep. The
+    chunk that completes an announced body is held back until the upstream has ended there. Errors
     of the upstream end the feed and are not raised; the inbound is closed in any case.
     """
-    committed = False
     try:
-        async for chunk in inbound.chunks():
-            if feed.keeping and feed.size + len(chunk) > limit:
-                feed.stop_keeping()
-            if feed.keeping and feed.size + len(chunk) == length:
-                commit(chunk)
-                committed = True
-            feed.append(chunk)
-            if not await feed.room():
-                return
-        if length is not None and feed.size != length:
-            raise UpstreamBroken(f"the body ended after {feed.size} of {length} bytes")
-        if feed.keeping and not committed:
-            commit(b"")
-        feed.finish()
+        last = await _carried(inbound, feed, length, limit)
+        if last is not None:
+            if feed.keeping:
+                commit(last)
+            feed.append(last)
+            feed.finish()
     except UpstreamError as error:
         feed.finish(error)
     finally:
         if not feed.finished:
             feed.finish(UpstreamBroken("nobody read on"))
         await inbound.aclose()
+
+
+async def _carried(inbound: Inbound, feed: Feed, length: int | None, limit: int) -> bytes | None:
+    """Feed the whole body but what completes an announced one, and return that.
+
+    None when nobody reads on. Raises `UpstreamError` where the body is not as announced.
+    """
+    last = b""
+    async for chunk in inbound.chunks():
+        size = feed.size + len(last) + len(chunk)
+        if length is not None and size > length:
+            raise UpstreamBroken(f"the body goes on after {length} bytes")
+        if feed.keeping and size > limit:
+            feed.stop_keeping()
+        if size == length:
+            last += chunk
+            continue
+        feed.append(chunk)
+        if not await feed.room():
+            return None
+    if length is not None and feed.size + len(last) != length:
+        raise UpstreamBroken(f"the body ended after {feed.size} of {length} bytes")
+    return last

@@ -14,7 +14,7 @@ from typing import Any
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Feed, Reader
 from proxy.engine.ports import Inbound
-from proxy.errors import SidecacheError
+from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
@@ -72,14 +72,15 @@ class Flight:
     def depart(self, fetch: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start the fetch as a task of its own."""
         self._task = asyncio.create_task(fetch)
+        self._task.add_done_callback(lambda _: self._give_up())
         return self._task
 
     async def land(self, landing: Landing) -> None:
         """Tell everyone how the fetch came out; what no leader will take is closed."""
-        if isinstance(landing, Unshareable) and not self._attended:
-            await landing.inbound.aclose()
         if not self._landing.done():
             self._landing.set_result(landing)
+        if isinstance(landing, Unshareable) and not self._attended:
+            await landing.inbound.aclose()
 
     @property
     def landed(self) -> Landing | None:
@@ -109,6 +110,12 @@ class Flight:
                 await landing.inbound.aclose()
         if landing is None and not self.feed.read and self._task is not None:
             self._task.cancel()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """End every wait for a fetch that was stopped; nobody joins it any more."""
+        if not self._landing.done():
+            self._landing.set_result(Failed(UpstreamBroken("the fetch was given up")))
 
 
 class Flights:

@@ -70,7 +70,10 @@ class Inbound(Protocol):
         """Yield the body; raise `UpstreamError` where it breaks off. Read once."""
 
     async def aclose(self) -> None:
-        """Give the connection back, or up, when the body has not been read to its end."""
+        """Give the connection back, or up, when the body has not been read to its end.
+
+        May be called more than once. Seen through even when the caller is cancelled meanwhile.
+        """
 
 
 class Upstream(Protocol):

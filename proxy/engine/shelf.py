@@ -38,9 +38,12 @@ class Shelf:
         return True
 
     def swap(self, key: Key, old: Entry, new: Entry | None) -> None:
-        """Put `new` in the place of `old`, or take `old` away."""
-        kept = [e for e in self.variants(key) if e.stored is not old.stored]
-        entries = tuple(kept) if new is None else (new, *kept)
+        """Put `new` in the place of `old`, or take `old` away; whatever replaced it stays."""
+        present = self.variants(key)
+        kept = tuple(e for e in present if e.stored is not old.stored)
+        if len(kept) == len(present):
+            return
+        entries = kept if new is None else (new, *kept)
         if entries:
             self._near.put(key.digest, entries)
         else:

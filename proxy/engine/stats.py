@@ -101,7 +101,7 @@ class Stats:
         kind = outcome(account)
         self.requests[account.rule, kind] += 1
         self.reasons[(account.failed or account.reason).value] += 1
-        if account.kept is not None:
+        if account.kept is not None and account.collapsed is not True:  # once a response
             self.storing[account.kept.value] += 1
         self.collapsed += account.collapsed is True
         self.body_bytes[kind] += body_bytes

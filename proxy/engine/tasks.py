@@ -1,8 +1,6 @@
 """Tasks: work that outlives the request that began it, held until it ends."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 
 class Tasks:
@@ -18,10 +16,6 @@ class Tasks:
         """Keep a reference to a task until it is done, as asyncio asks of its callers."""
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start work and hold it."""
-        self.hold(asyncio.create_task(work))
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait for it."""

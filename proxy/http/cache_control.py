@@ -225,13 +225,13 @@ def _lenient(table: _Table, values: tuple[bytes, ...]) -> Directives:
 
 @lru_cache(maxsize=256)
 def parse_request(values: tuple[bytes, ...]) -> Directives:
-    """Read a request's Cache-Control lines (9111 §5.2.1)."""
+    """Read a request's Cache-Control lines (9111 §5.2, §5.2.1)."""
     return _lenient(_REQUEST, values)
 
 
 @lru_cache(maxsize=256)
 def parse_response(values: tuple[bytes, ...]) -> Directives:
-    """Read a response's Cache-Control lines (9111 §5.2.2, 5861, 8246)."""
+    """Read a response's Cache-Control lines (9111 §5.2, §5.2.2, 5861, 8246)."""
     return _lenient(_RESPONSE, values)
 
 

@@ -173,7 +173,7 @@ def _status(case: _Case) -> bool:
 def _endless(case: _Case) -> bool:
     """Tell whether only the end of the connection ends the body (9112 §6.3, §8)."""
     fields = case.head.fields
-    framed = b"content-length" in fields or b"transfer-encoding" in fields
+    framed = content_length(fields) is not None or b"transfer-encoding" in fields
     bodyless = case.head.status == 204  # noqa: PLR2004 - No Content
     return not (framed or bodyless or case.head.version.startswith("2"))
 

@@ -17,5 +17,5 @@ def carries(fields: Fields, terms: Terms) -> bool:
 
 
 def shareable(directives: Directives) -> bool:
-    """Tell whether the response says that all callers may have it (9111 §3.5)."""
+    """Tell whether the response says that all callers may have it (9111 §3.5, §5.2.2.9)."""
     return directives.public or directives.must_revalidate or directives.s_maxage is not None

@@ -37,7 +37,7 @@ def date_of(fields: Fields, response_time: float) -> int:
 
 
 def age_on_arrival(fields: Fields, date: int, request_time: float, response_time: float) -> float:
-    """Return corrected_initial_age in seconds (9111 §4.2.3).
+    """Return corrected_initial_age in seconds (9111 §4.2.3, §5.1).
 
     Date counts whole seconds, so the apparent age does too: a response that took 0.9 s of a
     second to arrive has not lost that second.

@@ -17,8 +17,9 @@ def wanted(request: Request, size: int) -> slice | None:
     if request.method != "GET":  # 9110 §14.2: Range means nothing elsewhere
         return None
     ranges = parse_range(request.fields.joined(b"range"))
-    slices = () if ranges is None else resolve(ranges, size)
-    return slices[0] if len(slices) == 1 and ranges is not None and len(ranges) == 1 else None
+    if ranges is None or len(ranges) > 1:
+        return None
+    return next(iter(resolve(ranges, size)), None)
 
 
 def covers(request: Request, stored: Stored) -> bool:

@@ -63,7 +63,7 @@ class Stored:
 
     @property
     def may_be_stale(self) -> bool:
-        """Whether nothing in the response forbids to serve it stale (9111 §4.2.4)."""
+        """Whether nothing in the response forbids to serve it stale (9111 §4.2.4, §5.2.2.8)."""
         said = self.directives
         return not (
             said.must_revalidate

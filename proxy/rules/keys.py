@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
-from proxy.http.hops import HOP_BY_HOP
 from proxy.http.message import Fields, Request
 from proxy.http.target import normal_authority
 from proxy.policy.terms import Credentials
@@ -22,16 +21,21 @@ __all__ = ["Key", "KeySpec", "key_for", "parts", "selected", "uri_of"]
 READS: Final = frozenset({"GET", "HEAD"})
 """Methods that are answered from the cache, HEAD by what GET left there (9111 §4)."""
 
-ALWAYS_PASS: Final = HOP_BY_HOP | {
-    b"host",  # is the key's authority
-    *(b"cache-control", b"pragma"),  # are for caches; ours obeys them (9111 §5.2.1, §5.4)
-    *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
-    *(b"range", b"if-range"),  # conditions and ranges choose from an answer, they do not shape it
-    *(b"via", b"x-forwarded-for", b"max-forwards"),  # name the way, not the wish (9110 §7.6)
-    *(b"traceparent", b"tracestate"),  # a broken trace would be a failure because of the cache
-}
-"""Fields that no rule's `forward` holds back. Hop-by-hop ones are taken off by `http.hops`, which
-has to see what Connection nominates."""
+_FORWARDED_HOST: Final = b"x-forwarded-host"
+_FORWARDED_PROTO: Final = b"x-forwarded-proto"
+_HOSTS: Final = frozenset({b"host", _FORWARDED_HOST})
+
+ALWAYS_PASS: Final = frozenset(
+    {
+        *(b"host", _FORWARDED_HOST, _FORWARDED_PROTO),  # are in every key, see _keyed
+        *(b"cache-control", b"pragma"),  # are for caches; ours obeys them (9111 §5.2.1, §5.4)
+        *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
+        *(b"range", b"if-range"),  # conditions and ranges choose from an answer, not shape it
+        *(b"via", b"x-forwarded-for", b"max-forwards"),  # name the way, not the wish (9110 §7.6)
+        *(b"traceparent", b"tracestate"),  # a broken trace would be a failure due to the cache
+    }
+)
+"""Fields that no rule's `forward` holds back."""
 
 PASS_WITH_BODY: Final = frozenset(
     {
@@ -48,7 +52,7 @@ shareable (9111 §3.5), KEY has them in the key. With SHARE they are fields like
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key: `digest` to look up, `text` to compare and show, `uri` for all keys of one URI.
+    """A key (9111 §2): `digest` to look up, `text` to compare, `uri` for all keys of one URI.
 
     The digests are blake2b of 16 bytes. The text has each part with its length before it, so that
     no part can pose as another, and secrets only as digests.
@@ -62,9 +66,10 @@ class Key:
 def selected(rule: Rule, request: Request) -> Request:
     """Return the request as the upstream is to see it under this rule.
 
-    Reads lose the parameters, cookies and fields that the rule leaves out, and Host is put in its
-    normal form, so that what the key ignores cannot shape the answer. Other methods change
-    things and are not answered from the cache: they pass as they are.
+    Its fields are those that `http.hops` leaves and adds. Reads lose the parameters, cookies and
+    fields that the rule leaves out, and Host is put in its normal form, so that what the key
+    ignores cannot shape the answer. Other methods change things and are not answered from the
+    cache: they pass as they are.
     """
     if request.method not in READS:
         return request
@@ -72,7 +77,7 @@ def selected(rule: Rule, request: Request) -> Request:
     authority = normal_authority(request.scheme, request.authority)
     fields = request.fields
     if authority != request.authority:
-        fields = _with_host(fields, authority)
+        fields = _renamed(fields, request.authority, authority)
     if rule.key.cookies is not None:
         fields = cookies.reduce(fields, rule.key.cookies)
     if rule.forward is not None:
@@ -88,10 +93,11 @@ def key_for(rule: Rule, request: Request) -> Key:
     The rule's name is a part of it: what was stored on one rule's terms is never reused on
     another's, even where both match the same URI.
     """
-    text = _joined(_fixed(rule, request))
+    location = _joined(_location(request))
+    text = _joined((rule.name.encode(), _method_class(request))) + location
     for label, value in _keyed(rule, request):
         text += _joined((label.encode(), value))
-    return Key(_digest(text), text, _digest(_joined(_location(request))))
+    return Key(_digest(text), text, _digest(location))
 
 
 def uri_of(rules: Ruleset, request: Request) -> bytes:
@@ -107,16 +113,16 @@ def uri_of(rules: Ruleset, request: Request) -> bytes:
 
 def parts(rule: Rule, request: Request) -> tuple[tuple[str, str], ...]:
     """Return what the key of a selected request is made of, named, fit to be shown."""
-    named = (*zip(_FIXED, _fixed(rule, request), strict=True), *_keyed(rule, request))
+    fixed = (rule.name.encode(), _method_class(request), *_location(request))
+    named = (*zip(_FIXED, fixed, strict=True), *_keyed(rule, request))
     return tuple((name, _shown(value)) for name, value in named)
 
 
 _FIXED: Final = ("rule", "method", "scheme", "authority", "target")
 
 
-def _fixed(rule: Rule, request: Request) -> tuple[bytes, ...]:
-    method = b"GET" if request.method in READS else request.method.encode()
-    return (rule.name.encode(), method, *_location(request))
+def _method_class(request: Request) -> bytes:
+    return b"GET" if request.method in READS else request.method.encode()
 
 
 def _location(request: Request) -> tuple[bytes, bytes, bytes]:
@@ -127,6 +133,11 @@ def _location(request: Request) -> tuple[bytes, bytes, bytes]:
 def _keyed(rule: Rule, request: Request) -> Iterator[tuple[str, bytes | None]]:
     """Yield what the rule adds, labelled; the label says of which kind it is."""
     fields, spec = request.fields, rule.key
+    derived = ((_FORWARDED_HOST, request.authority), (_FORWARDED_PROTO, request.scheme.encode()))
+    for name, own in derived:
+        # A trusted peer may tell of another host or scheme, which shapes links and redirects.
+        if (told := fields.joined(name)) is not None and told != own:
+            yield f"header {name.decode()}", told
     for name in spec.headers:
         yield f"header {name.decode()}", fields.joined(name)
     for name in spec.cookies or ():
@@ -156,8 +167,11 @@ def _shown(value: bytes | None) -> str:
     return "(absent)" if value is None else value.decode("ascii", "backslashreplace")
 
 
-def _with_host(fields: Fields, authority: bytes) -> Fields:
-    return Fields((name, authority if name.lower() == b"host" else old) for name, old in fields)
+def _renamed(fields: Fields, old: bytes, new: bytes) -> Fields:
+    """Return the fields with the authority in its new spelling where it was in the old one."""
+    return Fields(
+        (name, new if value == old and name.lower() in _HOSTS else value) for name, value in fields
+    )
 
 
 def _forwarded(rule: Rule, request: Request, fields: Fields) -> Fields:

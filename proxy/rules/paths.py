@@ -88,12 +88,13 @@ class Node:
     ends: list[_Leaf] = field(default_factory=list)
     rests: list[_Leaf] = field(default_factory=list)
 
-    def onward(self, segment: bytes) -> Iterator["Node"]:
-        """Yield the nodes, two at most, that a segment leads to."""
-        if (literal := self.literals.get(segment)) is not None:
-            yield literal
-        if self.one is not None and segment:
-            yield self.one
+    def onward(self, segment: bytes) -> "tuple[Node, ...]":
+        """Return the nodes, two at most, that a segment leads to."""
+        literal = self.literals.get(segment)
+        wild = self.one if segment else None
+        if literal is None:
+            return () if wild is None else (wild,)
+        return (literal,) if wild is None else (literal, wild)
 
     def grown(self, step: Step) -> "Node":
         """Return the node behind `step`, made if need be."""
@@ -127,28 +128,27 @@ class Trie:
             node = node.grown(step)
         node.ends.append(leaf)
 
-    def walk(self, path: Sequence[bytes]) -> Iterator[tuple[Node, bool]]:
-        """Yield each node that the path reaches, and whether the path ends there."""
-        level = [self._root]
+    def levels(self, path: Sequence[bytes]) -> list[list[Node]]:
+        """Return the nodes that the path reaches, segment by segment, as far as one goes on."""
+        levels = [[self._root]]
         for segment in path:
-            if not level:
-                return
-            for node in level:
-                yield node, False
-            level = [below for node in level for below in node.onward(segment)]
-        for node in level:
-            yield node, True
+            below: list[Node] = []
+            for node in levels[-1]:
+                below += node.onward(segment)
+            if not below:
+                break
+            levels.append(below)
+        return levels
 
     def candidates(self, path: Sequence[bytes]) -> Iterator[tuple[int, tuple[Capture, ...]]]:
         """Yield number and captures of each pattern that the path meets, in the given order.
 
         `path` as `proxy.http.target.segments` splits it.
         """
-        met: list[_Leaf] = []
-        for node, ended in self.walk(path):
-            met += node.rests
-            if ended:
-                met += node.ends
+        levels = self.levels(path)
+        met = [leaf for level in levels for node in level for leaf in node.rests]
+        if len(levels) > len(path):
+            met += [leaf for node in levels[-1] for leaf in node.ends]
         met.sort()
         for leaf in met:
             yield leaf.number, leaf.captured(path)

@@ -28,6 +28,8 @@ from proxy.rules.problems import Loc, path_text
 MAX_TEXT: Final = 2**20
 MAX_DEPTH: Final = 32
 
+_QUOTE: Final = "inside {…} and […], quote a text that has {, }, [, ] or a comma in it"
+
 _INT: Final = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _WORDS: Final[Mapping[str, object]] = {
@@ -82,7 +84,8 @@ def _at(name: str, mark: StreamMark) -> str:
 
 
 def _first_line(text: str) -> str:
-    return text.splitlines()[0].strip().rstrip(",")
+    line = text.splitlines()[0].strip()
+    return f"{line}; {_QUOTE}" if line.startswith("expected ',' or") else line
 
 
 @dataclass(slots=True)

@@ -23,6 +23,8 @@ _PLAIN: Final = {
     "dict_type": "should be a mapping",
     "tuple_type": "should be a list",
     "string_type": "should be text; quote a number",
+    "invalid_key": "unknown field; names are text",
+    "too_short": "should not be empty",
 }
 """Sentences for those of pydantic's that speak of Python."""
 

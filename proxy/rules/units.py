@@ -73,7 +73,8 @@ def _share(value: object) -> object:
 
 
 def _whole(value: object) -> object:
-    if isinstance(value, bool):
+    text = isinstance(value, str) and value.isdecimal()
+    if isinstance(value, bool) or not (text or isinstance(value, int)):
         raise PydanticCustomError("count", _COUNT_HELP)
     return value
 
@@ -85,8 +86,8 @@ def _schema(number: dict[str, Any], pattern: str, examples: list[Any]) -> WithJs
 
 Duration = Annotated[
     float,
-    BeforeValidator(_seconds),
     Field(ge=0, le=LONGEST, allow_inf_nan=False),
+    BeforeValidator(_seconds),
     _schema(
         {"type": "number", "minimum": 0, "maximum": LONGEST},
         rf"(?:{_NUMBER}(?:d|h|m|s|ms))+|{_NUMBER}",
@@ -100,8 +101,8 @@ Timeout = Annotated[Duration, Field(gt=0)]
 
 Size = Annotated[
     int,
-    BeforeValidator(_bytes),
     Field(ge=0, le=LARGEST),
+    BeforeValidator(_bytes),
     _schema(
         {"type": "integer", "minimum": 0, "maximum": LARGEST},
         _SIZE,
@@ -112,8 +113,8 @@ Size = Annotated[
 
 Share = Annotated[
     float,
-    BeforeValidator(_share),
     Field(ge=0, le=1, allow_inf_nan=False),
+    BeforeValidator(_share),
     _schema(
         {"type": "number", "minimum": 0, "maximum": 1},
         _SHARE,
@@ -122,5 +123,5 @@ Share = Annotated[
 ]
 """A part of a whole, 0 to 1."""
 
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=1_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
 """A number of things, at least one."""

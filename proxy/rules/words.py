@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 _RULE: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"  # noqa: S105  a grammar
+_SF_TOKEN: Final = r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]{0,63}"  # noqa: S105  a grammar
 _HOST: Final = r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,30}|\[[0-9a-f:.]{2,45}\]"
 _PARAMETER: Final = r"[^&=;#*\x00-\x1f\x7f]{1,256}"
 
@@ -101,7 +102,7 @@ class _OneOrList:
         return {"anyOf": [array["items"], array]}
 
 
-OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_listed), Field(min_length=1), _OneOrList()]
+OneOrMore = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(_listed), _OneOrList()]
 """A list that is not empty; a single item may be written without the list."""
 
 RuleName = Annotated[
@@ -109,6 +110,13 @@ RuleName = Annotated[
     _shaped(_RULE, "a name is a-z, 0-9, '-' and '_', at most 64, and starts with a-z or 0-9"),
     _text(_RULE),
 ]
+
+CacheName = Annotated[
+    str,
+    _shaped(_SF_TOKEN, "a cache's name is one word that starts with a letter"),
+    _text(_SF_TOKEN),
+]
+"""A Token of Structured Fields, as Cache-Status wants it (9211 §2)."""
 
 Method = Annotated[
     str,

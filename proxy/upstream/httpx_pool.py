@@ -4,11 +4,13 @@ Foreign errors are mapped to ours here and nowhere else. This module must not kn
 response means to the cache.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, cast
 
 import h11
 import httpx
+from anyio.streams.tls import TLSStream
 
 from proxy.engine.ports import Outbound
 from proxy.errors import (
@@ -32,6 +34,7 @@ ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
 
 _BODYLESS: Final = frozenset({204, 304})
 _FINAL: Final = range(200, 600)
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _KEEPALIVE: Final = 4.0
 """Seconds an idle connection is kept: less than the 5 s after which common servers close."""
 
@@ -54,14 +57,14 @@ class HttpxUpstream:
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
 
-        A repeatable one is sent again, once, when a connection that had been used before gave
-        nothing: the upstream closed it while it was idle (9112 §9.5).
+        A repeatable one is sent again, once, when a connection that had been used before ended
+        without a response: the upstream closed it while it was idle (9112 §9.5).
         """
         connection = _Connection()
         try:
             return await self._attempt(outbound, connection)
-        except UpstreamBroken:
-            if not (outbound.repeatable and connection.reused):
+        except UpstreamBroken as error:
+            if not (outbound.repeatable and connection.reused and _is_end(error.__cause__)):
                 raise
         return await self._attempt(outbound, _Connection())
 
@@ -93,9 +96,10 @@ class HttpxUpstream:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _ours(error) from error
         timeout["read"] = waits.between_bytes  # httpcore looks it up anew for the body
-        if response.status_code not in _FINAL:
+        flaw = _flaw(response)
+        if flaw is not None:
             await response.aclose()
-            raise UpstreamBroken(f"{response.status_code} is not a final status")
+            raise UpstreamBroken(flaw)
         bodyless = request.method == "HEAD" or response.status_code in _BODYLESS
         return HttpxInbound(response, bodyless=bodyless)
 
@@ -163,18 +167,51 @@ def _lines(outbound: Outbound) -> list[tuple[bytes, bytes]]:
     return lines
 
 
+def _flaw(response: httpx.Response) -> str | None:
+    """Return why a response that the library lets pass is not one, or None."""
+    if response.status_code not in _FINAL:
+        return f"{response.status_code} is not a final status"
+    names = {name.lower() for name, _ in response.headers.raw}
+    if {b"content-length", b"transfer-encoding"} <= names:
+        return "both a length and a transfer coding"  # 9112 §6.3: an attempt to smuggle
+    if any(_CONTROL.search(value) for _, value in response.headers.raw):
+        return "a control character in a field"  # 9110 §5.5
+    return None
+
+
 def _ours(error: Exception) -> SidecacheError:
     kind = next((ours for foreign, ours in ERRORS if isinstance(error, foreign)), UpstreamBroken)
     return kind(str(error) or type(error).__name__)
 
 
-def _refuse_surplus(stream: object) -> None:
+def _is_end(error: BaseException | None) -> bool:
+    """Tell whether a connection ended, rather than brought what is no response."""
+    if isinstance(error, httpx.RemoteProtocolError):
+        return str(error).startswith(
+            "Server disconnected"
+        )  # it has no type of its own
+    return isinstance(error, httpx.NetworkError)
+
+
+def _refuse_surplus(stream: Any) -> None:  # noqa: ANN401 - private parts of three libraries
     """Make httpcore close a connection on which more came than the response.
 
     It would take the surplus for the answer to the connection's next request, and a cache would
-    keep it under that request's key. Its state machine is private; a test holds this path.
+    keep it under that request's key. What is looked at is private; if it changes this fails for
+    every response rather than looking away.
     """
-    core = getattr(getattr(stream, "_httpcore_stream", None), "_stream", None)
-    machine = getattr(getattr(core, "_connection", None), "_h11_state", None)
-    if machine is not None and machine.their_state is h11.DONE and machine.trailing_data[0]:
+    connection = stream._httpcore_stream._stream._connection  # noqa: SLF001 - see above
+    machine = connection._h11_state  # noqa: SLF001 - see above
+    if machine.their_state is h11.DONE and (
+        machine.trailing_data[0] or _unread(connection._network_stream._stream)  # noqa: SLF001
+    ):
         machine.send_failed()
+
+
+def _unread(stream: Any) -> bool:  # noqa: ANN401 - see above
+    """Tell whether bytes wait between parser and socket, where httpcore does not look for them."""
+    if isinstance(stream, TLSStream):
+        if stream._read_bio.pending or stream._ssl_object.pending():  # noqa: SLF001 - see above
+            return True
+        stream = stream.transport_stream
+    return bool(stream._protocol.read_queue)  # noqa: SLF001 - see above

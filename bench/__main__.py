@@ -1,0 +1,94 @@
+"""`python -m bench hit`: measure and print, case by case.
+
+Knows the command line, signals and exit codes; nothing of how things are measured.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import machine, report
+from bench.cases import SUITES
+from bench.child import Cores, end_all, require
+from bench.errors import BenchError
+from bench.rounds import Plan, measure
+from bench.servers import contenders
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a suite; return the exit code: 1 for a failure, 2 for a missing tool, 130 if stopped."""
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        _run(options.suite, Plan(options.rounds, options.seconds), options.json)
+    except KeyboardInterrupt:
+        return 130
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.status
+    except OSError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return BenchError.status
+    finally:
+        end_all()
+    return 0
+
+
+def _stop(*_: object) -> None:
+    """Unwind once; a second signal must not cut the ending of the children short."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _run(suite: str, plan: Plan, file: Path | None) -> None:
+    require("wrk")
+    cores = Cores.here()
+    facts = machine.facts(cores)
+    if "nginx" not in contenders():
+        print("bench: nginx is not installed; Sidecache is measured alone", file=sys.stderr)
+    print(report.header(), flush=True)
+    cases = []
+    for case in SUITES[suite]:
+        samples = measure(case, plan, cores)
+        print(*report.rows(case.name, samples), sep="\n", flush=True)
+        cases.append(report.data(case.name, samples))
+    print(f"\n{report.NOTE}")
+    if file:
+        told = facts | {"rounds": plan.rounds, "seconds": plan.seconds, "cases": cases}
+        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("suite", choices=SUITES, help="which cases")
+    parser.add_argument("--rounds", type=_between(int, 1, 1000), default=5, metavar="N")
+    parser.add_argument("--seconds", type=_between(float, 0.2, 3600), default=5.0, metavar="S")
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write all figures there")
+    return parser
+
+
+def _between[N: (int, float)](kind: Callable[[str], N], least: N, most: N) -> Callable[[str], N]:
+    def convert(text: str) -> N:
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return value
+
+    convert.__name__ = kind.__name__  # for argparse's own message
+    return convert
+
+
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a file in an existing folder")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The cases: what is asked for and what must be true of the answers, one row a case.
+
+A case must not know who serves it or how load is made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of request.
+
+    `target` is the request target, or with `unique` the beginning of ever new ones; `upstream`
+    says whether every request must reach the upstream, or else none may.
+    """
+
+    name: str
+    target: str
+    status: int = 200
+    unique: bool = False
+    upstream: bool = False
+    fields: tuple[str, ...] = ()
+
+
+_BROWSER: Final = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept: application/json, text/plain, */*",
+    "Accept-Language: en-GB,en;q=0.7,de;q=0.3",
+    "Accept-Encoding: gzip, deflate, br",
+    "Referer: http://localhost/products",
+    "Cookie: theme=dark; consent=1",
+)
+
+_BASIC: Final = (
+    Case("hit", "/hit/1"),
+    Case("miss", "/miss/", unique=True, upstream=True),
+    Case("pass", "/pass/1", upstream=True),
+    Case("304", "/hit/1", status=304, fields=('If-None-Match: "hit"',)),
+)
+
+SUITES: Final[Mapping[str, tuple[Case, ...]]] = {
+    "hit": _BASIC,
+    "all": (*_BASIC, Case("hit browser", "/hit/1", fields=_BROWSER)),
+}

@@ -1,0 +1,95 @@
+"""The origin: an upstream that costs next to nothing, a process of its own.
+
+The first segment of the path decides the answer. It must not know who asks, and it reads no
+more of a request than it needs: GET without a body is all that it understands.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Final
+
+BODY: Final = b"x" * 1024
+
+_KINDS: Final[Mapping[bytes, bytes]] = {
+    b"hit": b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n',
+    b"miss": b"Cache-Control: max-age=3600\r\n",
+    b"pass": b"Cache-Control: private\r\n",
+}
+_END: Final = b"\r\n\r\n"
+_MAX_HEAD: Final = 65_536
+
+
+def kind_of(head: bytes) -> bytes:
+    """Return the first segment of the path: what kind of answer is wanted."""
+    return head.partition(b" /")[2].partition(b"/")[0]
+
+
+def rendered(status: bytes, fields: bytes, body: bytes) -> bytes:
+    """Return a whole response with a Date of now."""
+    date = formatdate(usegmt=True).encode()
+    return (
+        b"HTTP/1.1 %b\r\nDate: %b\r\nContent-Type: application/octet-stream\r\n"
+        b"Content-Length: %d\r\n%b\r\n%b"
+    ) % (status, date, len(body), fields, body)
+
+
+class Answers:
+    """What is answered, and how often it was: `/requests/` tells the number so far."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Render the answers anew, once a second, for the Date in them."""
+        self._ready = {kind: rendered(b"200 OK", own, BODY) for kind, own in _KINDS.items()}
+
+    def to(self, head: bytes) -> bytes:
+        """Return the response to a request."""
+        kind = kind_of(head)
+        answer = self._ready.get(kind)
+        if answer is not None:
+            self._count += 1
+            return answer
+        if kind == b"requests":
+            return rendered(b"200 OK", b"Cache-Control: no-store\r\n", b"%d" % self._count)
+        return rendered(b"404 Not Found", b"Cache-Control: no-store\r\n", b"")
+
+
+class Origin(asyncio.Protocol):
+    """One connection; requests may come in pieces or several at once."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._pending = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream protocol gets
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request whose head is complete."""
+        *heads, self._pending = (self._pending + data).split(_END)
+        for head in heads:
+            self._transport.write(self._answers.to(head))
+        if len(self._pending) > _MAX_HEAD:
+            self._transport.abort()
+
+
+async def serve(port: int) -> None:
+    """Answer on the loopback until the process is ended."""
+    answers = Answers()
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: Origin(answers), "127.0.0.1", port, backlog=1024)
+    while True:
+        await asyncio.sleep(1)
+        answers.renew()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(serve(int(sys.argv[1])))

@@ -1,0 +1,123 @@
+"""The rounds: every contender in turn, again and again, so that all meet the same weather.
+
+Turns what was measured into samples; must not know how they are shown.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import cpu
+from bench.cases import Case
+from bench.child import Cores
+from bench.errors import BenchError
+from bench.load import Load, drive
+from bench.probe import expect, origin_requests
+from bench.servers import CONTENDERS, Server, contenders, origin
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: rounds, and seconds of load for each contender in each."""
+
+    rounds: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One contender in one round; CPU is that of its whole family of processes."""
+
+    requests: int
+    seconds: float
+    cpu_seconds: float
+    p50_us: int
+    p99_us: int
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU microseconds a request."""
+        return self.cpu_seconds / self.requests * 1e6
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+    @property
+    def busy(self) -> float:
+        """The share of one core that the server used; below 1, it was not the bottleneck."""
+        return self.cpu_seconds / self.seconds
+
+
+Samples = Mapping[str, list[Sample]]
+"""The samples of each contender, round by round."""
+
+
+def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
+    """Measure one case with servers of its own; raises `BenchError`."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecache-bench-")))
+        home.chmod(0o701)
+        source = stack.enter_context(origin(_folder(home, "origin"), cores.load))
+        servers = [
+            stack.enter_context(CONTENDERS[name](source.port, _folder(home, name), cores.server))
+            for name in contenders()
+        ]
+        bench = _Bench(case, plan.seconds, source.port, cores.load, _folder(home, "wrk"))
+        for server in servers:
+            bench.warm(server)
+        samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
+        for number in range(plan.rounds):
+            for server in servers:
+                samples[server.name].append(bench.sample(server, number))
+        return samples
+
+
+def _folder(home: Path, name: str) -> Path:
+    folder = home / name
+    folder.mkdir()
+    return folder
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Everything about one case but the server and the number of the round."""
+
+    case: Case
+    seconds: float
+    origin_port: int
+    load_core: int | None
+    folder: Path
+
+    def warm(self, server: Server) -> None:
+        """Ask twice, so that what can be kept is kept, and see that the answer is right."""
+        case = self.case
+        expect(server.port, "/hit/1", (), 200, server.name)
+        expect(server.port, self._target("warm"), case.fields, case.status, server.name)
+
+    def sample(self, server: Server, number: int) -> Sample:
+        """Load the server once, and see that the upstream was asked as the case says."""
+        target = self._target(f"{server.name}-{number}")
+        reached = -origin_requests(self.origin_port)
+        spent = -cpu.spent(server.pid)
+        load = drive(
+            server.port, target, self.case.fields, self.seconds, self.load_core, self.folder
+        )
+        spent += cpu.spent(server.pid)
+        reached += origin_requests(self.origin_port)
+        self._check(server, load, reached)
+        return Sample(load.requests, load.duration_us / 1e6, spent, load.p50_us, load.p99_us)
+
+    def _target(self, mark: str) -> str:
+        return f"{self.case.target}{mark}/" if self.case.unique else self.case.target
+
+    def _check(self, server: Server, load: Load, reached: int) -> None:
+        wanted = "every" if self.case.upstream else "none"
+        if reached < load.requests if self.case.upstream else reached:
+            raise BenchError(
+                f"{server.name}: {reached} of {load.requests} requests of case"
+                f" {self.case.name!r} reached the upstream, expected {wanted}"
+            )

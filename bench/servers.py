@@ -1,0 +1,130 @@
+"""The servers: Sidecache, stock nginx and the origin, each on a free port of the loopback.
+
+How they are started and when they are ready; not what they are asked.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.child import last_line, started
+from bench.errors import BenchError
+from bench.probe import is_up
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_START: Final = 20.0
+"""Seconds that a server is given to answer its first request."""
+
+_SIDECACHE_ENVIRON: Final = {"PYTHONPATH": str(_ROOT), "SIDECACHE_LOG__ACCESS": "off"}
+
+_NGINX_CONF: Final = """\
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    proxy_cache_path cache levels=1:2 keys_zone=bench:64m max_size=256m use_temp_path=off;
+    upstream origin {{
+        server 127.0.0.1:{origin};
+        keepalive 64;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        keepalive_requests 1000000000;
+        location / {{
+            proxy_pass http://origin;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_cache bench;
+        }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers; `pid` is the process whose family does the work."""
+
+    name: str
+    port: int
+    pid: int
+
+
+def origin(folder: Path, core: int | None) -> AbstractContextManager[Server]:
+    """Run the origin."""
+    port = _free_port()
+    environ = os.environ | {"PYTHONPATH": str(_ROOT)}
+    command = [sys.executable, "-m", "bench.origin", str(port)]
+    return _serving("origin", command, port, folder, core, environ)
+
+
+def sidecache(upstream: int, folder: Path, core: int | None) -> AbstractContextManager[Server]:
+    """Run Sidecache as it comes, but for the access log, which nginx does not write here either."""
+    port = _free_port()
+    own = {name: text for name, text in os.environ.items() if not name.startswith("SIDECACHE_")}
+    command = [sys.executable, "-m", "proxy", "serve"]
+    command += ["--upstream", f"http://127.0.0.1:{upstream}"]
+    command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{_free_port()}"]
+    return _serving("sidecache", command, port, folder, core, own | _SIDECACHE_ENVIRON)
+
+
+def nginx(upstream: int, folder: Path, core: int | None) -> AbstractContextManager[Server]:
+    """Run nginx with one worker and `proxy_cache`, everything else as it comes."""
+    port = _free_port()
+    folder.chmod(0o701)  # started by root, its worker is another user and must reach the cache
+    Path(folder, "nginx.conf").write_text(
+        _NGINX_CONF.format(port=port, origin=upstream), encoding="utf-8"
+    )
+    command = ["nginx", "-p", f"{folder}/", "-c", "nginx.conf"]
+    return _serving("nginx", command, port, folder, core)
+
+
+CONTENDERS: Final[Mapping[str, Callable[[int, Path, int | None], AbstractContextManager[Server]]]]
+CONTENDERS = {"nginx": nginx, "sidecache": sidecache}
+"""Who is measured, the yardstick first."""
+
+
+def contenders() -> list[str]:
+    """Return the names of those that can run here; nginx need not be installed."""
+    return [name for name in CONTENDERS if name != "nginx" or shutil.which("nginx")]
+
+
+@contextmanager
+def _serving(
+    name: str,
+    command: Sequence[str],
+    port: int,
+    folder: Path,
+    core: int | None,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    with started(command, folder, name, core, environ) as process:
+        deadline = time.monotonic() + _START
+        while not is_up(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"{name} did not start: {last_line(folder, name)}")
+            time.sleep(0.02)
+        yield Server(name, port, process.pid)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,181 @@
+"""Writes docs/rules.md from the JSON Schema of the configuration file and the models' sentences."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from proxy.cli.schema import json_schema
+from proxy.rules import units, words
+
+Schema = dict[str, Any]
+
+_ROOT: Final = Path(__file__).parent.parent
+
+_HEAD: Final = """# Rules and settings
+
+One YAML file holds everything. Each setting but the rules can also come from the environment,
+`SIDECACHE_UPSTREAM__URL` for `upstream.url`, which wins over the file; a flag of `serve` wins over
+both. An unknown field, a duplicate key or a bad value is an error that names file, line, column,
+key and remedy, and nothing starts. `sidecache validate FILE` checks, `sidecache schema` prints the
+JSON Schema for editors, and [config/sidecache.yaml](../config/sidecache.yaml) shows every knob.
+
+This page is generated from the models in `proxy/rules/schema.py` and `proxy/settings.py`.
+
+## How a rule is found
+
+Rules are tried in order, and the first that matches wins. All that its `match` names must hold:
+one of the paths, one of the methods, one of the hosts, each of the headers and query parameters.
+The built-in rule comes last and matches everything.
+
+| pattern | matches | not |
+|---|---|---|
+| `/products` | `/products`, `/%70roducts` | `/products/` |
+| `/products/` | `/products/` | `/products` |
+| `/products/{id}` | `/products/42`; captures `id` | `/products/`, `/products/42/reviews` |
+| `/a/*/b` | `/a/x/b` | `/a//b`, `/a/x/y/b` |
+| `/me/**` | `/me`, `/me/`, `/me/orders/7` | `/men` |
+
+Paths are compared segment by segment, percent-decoded, with attention to case; `**` comes last.
+The cost of a look-up does not grow with the number of rules. A path that two servers could read
+differently (`.`, `..`, `//`, a backslash, control characters, plain or encoded) meets no rule: it
+falls under the built-in one and bypasses the cache. In YAML, a path with `{…}` needs quotes
+inside `{…}` and `[…]`.
+
+## What a key is made of
+
+Two requests get the same answer when they have the same rule, method class (GET and HEAD are one),
+scheme, host, and target byte for byte, and the same values of whatever `key` names. What is *not*
+in the key is kept from shaping the answer: dropped parameters and cookies do not reach the
+upstream, and with `forward`, no field does that is neither listed, nor in the key, nor on a short
+list of fields that carry conditions, cache directives, credentials or traces. This holds for GET
+and HEAD; other methods pass as they are.
+
+- Parameters keep their order, their duplicates and their spelling. Nothing is dropped when a
+  parameter to be dropped contains `;` or an encoded `&`, `;`, `=` or `#`: what one server reads
+  as one parameter, another may read as two.
+- `Vary` is obeyed besides: variants live under one key.
+- Cookies and credentials are in the key as digests; `sidecache explain` can show a key safely.
+
+## Units
+
+| unit | written as |
+|---|---|
+| duration | seconds, or like `250ms`, `30s`, `5m`, `1h30m`, `2d` |
+| size | bytes, or like `64KiB`, `8MB`, `256MiB` |
+| share | 0 to 1, or like `10%` |
+"""
+
+_SECTIONS: Final = {
+    "Settings": "The file",
+    "Upstream": "`upstream`",
+    "UpstreamTimeouts": "`upstream.timeouts`",
+    "Store": "`store`",
+    "Memory": "`store.memory`",
+    "Log": "`log`",
+    "CacheStatusField": "`cache_status`",
+    "RuleModel": "`rules[]`",
+    "MatchModel": "`rules[].match`",
+    "KeyModel": "`rules[].key`",
+    "QueryModel": "`rules[].key.query`",
+    "TimeoutsModel": "`rules[].timeouts`",
+}
+_CHOICES: Final = {
+    "Credentials": "`credentials`",
+    "SetCookie": "`set_cookie`",
+}
+_NAMED: Final[dict[str, Any]] = {
+    "duration": units.Duration,
+    "size": units.Size,
+    "share": units.Share,
+    "count": units.Count,
+    "name": words.FieldName,
+    "path pattern": words.PathPattern,
+    "host": words.HostPattern,
+    "text or boolean": words.Wanted,
+}
+_BUILTIN: Final = """
+## The built-in rule
+
+```yaml
+{text}```
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    tree = json_schema()
+    models = {"Settings": tree, **tree["$defs"]}
+    tables = [_table(title, models[name], models) for name, title in _SECTIONS.items()]
+    choices = [_choice(title, models[name]) for name, title in _CHOICES.items()]
+    text = (_ROOT / "proxy/rules/builtin.yaml").read_text(encoding="utf-8")
+    return "".join((_HEAD, *tables, *choices, _BUILTIN.format(text=text)))
+
+
+def _table(title: str, model: Schema, models: dict[str, Schema]) -> str:
+    rows = "".join(_rows(model, models))
+    head = "| field | type | default | meaning |\n|---|---|---|---|\n"
+    return f"\n## {title}\n\n{model['description']}\n\n{head}{rows}"
+
+
+def _rows(model: Schema, models: dict[str, Schema]) -> Iterator[str]:
+    for name, field in model["properties"].items():
+        needed = name in model.get("required", ())
+        default = "required" if needed else _default(field)
+        meaning = field.get("description") or _model(field, models)["description"]
+        yield f"| `{name}` | {_type(field)} | {default} | {meaning} |\n"
+
+
+def _choice(title: str, model: Schema) -> str:
+    sentence, _, values = model["description"].partition("\n\n")
+    items = "".join(f"- `{name.lower()}`: {text}\n" for name, text in _pairs(values))
+    return f"\n## {title}\n\n{sentence}\n" + (f"\n{items}" if items else "")
+
+
+def _pairs(values: str) -> Iterator[tuple[str, str]]:
+    for line in values.splitlines():
+        name, _, text = line.partition(": ")
+        yield name, text
+
+
+def _default(field: Schema) -> str:
+    value = field.get("default")
+    if value is None or value == {}:
+        return ""
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _model(field: Schema, models: dict[str, Schema]) -> Schema:
+    return models[field["$ref"].rpartition("/")[2]]
+
+
+def _type(field: Schema) -> str:
+    bare = {key: field[key] for key in field.keys() - {"description", "default"}}
+    for name, named in _NAMED.items():
+        if bare == TypeAdapter(named).json_schema():
+            return name
+    if "$ref" in bare:
+        return _link(bare["$ref"].rpartition("/")[2])
+    if "enum" in bare:
+        return ", ".join(f"`{value}`" for value in bare["enum"] if isinstance(value, str))
+    if "anyOf" in bare:
+        kinds = [_type(kind) for kind in bare["anyOf"] if kind != {"type": "null"}]
+        return " or ".join(dict.fromkeys(kinds))
+    return _container(bare)
+
+
+def _container(field: Schema) -> str:
+    if field["type"] == "array":
+        return f"list of {_type(field['items'])}"
+    if field["type"] == "object":
+        values = [*field.get("patternProperties", {}).values(), field.get("additionalProperties")]
+        return f"mapping to {_type(values[0])}"
+    return str({"string": "text"}.get(field["type"], field["type"]))
+
+
+def _link(name: str) -> str:
+    title = {**_SECTIONS, **_CHOICES}[name]
+    anchor = "".join(c for c in title.lower() if c.isalnum() or c == "_")
+    return f"[{title}](#{anchor})"

@@ -1,0 +1,72 @@
+"""What `make run` starts: the proxy before the catalog, and nothing left behind."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def tour() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    listen, admin = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-u", "-m", "examples.tour", "--listen", listen, "--admin", admin]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, f"http://{listen}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def advice(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    return "".join(lines)
+
+
+def test_second_request_is_a_hit_that_the_catalog_never_saw(
+    tour: tuple[subprocess.Popen[str], str],
+) -> None:
+    process, url = tour
+
+    assert f"curl -i {url}/products/1" in advice(process)
+    with httpx.Client(base_url=url) as client:
+        first, second = client.get("/products/1"), client.get("/products/1")
+        asked = client.get("/_requests").json()["by_path"]
+
+    assert "fwd=uri-miss" in first.headers["cache-status"]
+    assert second.headers["cache-status"].startswith("sidecache; hit;")
+    assert second.content == first.content
+    assert asked["/products/1"] == 1
+
+
+def test_interrupt_ends_both_processes(tour: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = tour
+    advice(process)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(timeout=20) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)

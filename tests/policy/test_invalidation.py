@@ -1,0 +1,68 @@
+import pytest
+
+from proxy.policy.invalidation import invalidated
+from tests.policy.cases import ask, head, table
+
+OWN = ("http", b"api.test", b"/thing")
+
+
+def here(target: bytes, authority: bytes = b"api.test") -> tuple[str, bytes, bytes]:
+    return "http", authority, target
+
+
+METHODS = {
+    "9111-4.4-put": ("PUT", True),
+    "9111-4.4-post": ("POST", True),
+    "9111-4.4-delete": ("DELETE", True),
+    "9111-4.4-patch": ("PATCH", True),
+    "9111-4.4-safety-unknown": ("BREW", True),
+    "9110-9.1-methods-are-case-sensitive": ("get", True),
+    "9110-9.2.1-get": ("GET", False),
+    "9110-9.2.1-head": ("HEAD", False),
+    "9110-9.2.1-options": ("OPTIONS", False),
+    "9110-9.2.1-trace": ("TRACE", False),
+}
+
+
+@pytest.mark.parametrize(("method", "expected"), table(METHODS))
+def test_by_method(method: str, *, expected: bool) -> None:
+    assert invalidated(ask(method=method), head(200)) == ((OWN,) if expected else ())
+
+
+@pytest.mark.parametrize("status", [199, 200, 201, 204, 299, 302, 303, 399, 400, 404, 500, 503])
+def test_by_status(status: int) -> None:
+    """9111 §4.4: a non-error response is one of 2xx or 3xx."""
+    found = invalidated(ask(method="PUT"), head(status))
+    assert found == ((OWN,) if 200 <= status <= 399 else ())
+
+
+REFERENCES = {
+    "9111-4.4-location": ("Location: /new", (here(b"/new"),)),
+    "9111-4.4-content-location": ("Content-Location: /new?a", (here(b"/new?a"),)),
+    "9111-4.4-relative": ("Location: new", (here(b"/new"),)),
+    "9111-4.4-query-alone": ("Location: ?a=b", (here(b"/thing?a=b"),)),
+    "9111-4.4-absolute": ("Location: http://api.test/new", (here(b"/new"),)),
+    "9111-4.4-same-origin-otherwise-written": (
+        "Location: http://API.test:80/new",
+        (here(b"/new", b"API.test:80"),),
+    ),
+    "9111-4.4-the-target-itself-counts-once": ("Content-Location: /thing", ()),
+    "9111-4.4-other-host": ("Location: http://x.test/new", ()),
+    "9111-4.4-other-port": ("Location: http://api.test:8080/new", ()),
+    "9111-4.4-other-scheme": ("Location: https://api.test/new", ()),
+    "9111-4.4-other-host-without-scheme": ("Location: //x.test/new", ()),
+    "9111-4.4-subdomain-is-another-host": ("Location: http://a.api.test/new", ()),
+    "9111-4.4-userinfo-is-a-trick": ("Location: http://api.test@x.test/new", ()),
+    "9111-4.4-no-uri": ("Location: ht tp:/", ()),
+    "9111-4.4-another-kind-of-uri": ("Location: mailto:a@api.test", ()),
+}
+
+
+@pytest.mark.parametrize(("line", "others"), table(REFERENCES))
+def test_references(line: str, others: tuple[tuple[str, bytes, bytes], ...]) -> None:
+    assert invalidated(ask(method="POST"), head(201, line)) == (OWN, *others)
+
+
+def test_every_reference_once() -> None:
+    response = head(201, "Location: /a", "Content-Location: /b", "Content-Location: /a")
+    assert invalidated(ask(method="POST"), response) == (OWN, here(b"/a"), here(b"/b"))

@@ -1,0 +1,230 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from proxy.http.message import Fields, Request
+from proxy.rules.keys import key_for, parts, selected, uri_of
+from proxy.rules.rule import Rule
+from proxy.rules.ruleset import compile_rules
+from proxy.rules.schema import RuleModel
+
+Line = tuple[bytes, bytes]
+
+
+def rule(**fields: Any) -> Rule:  # noqa: ANN401  as written in YAML
+    model = RuleModel.model_validate({"name": "x", **fields})
+    return compile_rules([model], ["f:1"]).rules[0]
+
+
+def get(*lines: Line, target: bytes = b"/a", method: str = "GET", body: bool = False) -> Request:
+    fields = Fields([(b"Host", b"a"), *lines])
+    return Request(method, "http", b"a", target, fields, has_body=body)
+
+
+def names(request: Request) -> list[bytes]:
+    return [name for name, _ in request.fields][1:]
+
+
+PLAIN = rule()
+COOKIES = rule(key={"cookies": ["lang", "x"]})
+FORWARD = rule(key={"headers": ["x-keyed"]}, forward=["accept"])
+SHARED = rule(credentials="share", forward=[])
+EVERYTHING: list[Line] = [
+    *[(b"Accept", b"a"), (b"X-Keyed", b"k"), (b"X-Other", b"o"), (b"User-Agent", b"u")],
+    *[(b"Authorization", b"s"), (b"Cookie", b"lang=de; id=1")],
+    *[(b"If-None-Match", b'"e"'), (b"Range", b"bytes=0-"), (b"Cache-Control", b"no-cache")],
+    *[(b"Content-Type", b"t"), (b"Content-Length", b"1"), (b"Traceparent", b"t")],
+    *[(b"X-Forwarded-Host", b"a"), (b"X-Forwarded-Proto", b"http"), (b"Via", b"1.1 v")],
+]
+ALWAYS = [
+    *[b"If-None-Match", b"Range", b"Cache-Control", b"Traceparent"],
+    *[b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Via"],
+]
+
+
+def test_a_rule_that_selects_nothing_leaves_the_request_as_it_is() -> None:
+    request = get(*EVERYTHING, target=b"/a?b=1;&&")
+
+    assert selected(PLAIN, request) is request
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS", "get"])
+def test_what_is_no_read_passes_as_it_is(method: str) -> None:
+    request = get(*EVERYTHING, target=b"/a?b=1", method=method)
+    strict = rule(key={"query": {"include": []}, "cookies": []}, forward=[])
+
+    assert selected(strict, request) is request
+
+
+def test_the_selection_of_parameters_reaches_the_upstream() -> None:
+    request = get(target=b"/a?b=1&c=2")
+
+    assert selected(rule(key={"query": {"include": ["c"]}}), request).target == b"/a?c=2"
+    assert selected(rule(key={"query": {"exclude": ["c"]}}), request).target == b"/a?b=1"
+
+
+def test_cookies_are_reduced_to_the_named_ones() -> None:
+    request = get((b"Cookie", b"id=1; x=2"), (b"cookie", b"lang=de"))
+
+    assert selected(COOKIES, request).fields.all(b"cookie") == (b"lang=de; x=2",)
+    assert b"cookie" not in selected(rule(key={"cookies": []}), request).fields
+
+
+@pytest.mark.parametrize(
+    ("strict", "body", "expected"),
+    [
+        (FORWARD, False, {b"Accept", b"X-Keyed", b"Authorization", b"Cookie", *ALWAYS}),
+        (
+            FORWARD,
+            True,
+            {b"Accept", b"X-Keyed", b"Authorization", b"Cookie", *ALWAYS}
+            | {b"Content-Type", b"Content-Length"},
+        ),
+        (SHARED, False, {*ALWAYS}),
+        (rule(credentials="share", forward=["authorization"]), False, {b"Authorization", *ALWAYS}),
+        (
+            rule(credentials="share", forward=[], key={"cookies": ["lang"]}),
+            False,
+            {b"Cookie", *ALWAYS},
+        ),
+    ],
+    ids=["refuse", "refuse with a body", "share", "share, listed", "share, cookie keyed"],
+)
+def test_forward_holds_back_what_is_not_accounted_for(
+    strict: Rule, *, body: bool, expected: set[bytes]
+) -> None:
+    assert set(names(selected(strict, get(*EVERYTHING, body=body)))) == expected
+
+
+def test_host_is_put_in_its_normal_form_wherever_it_stands() -> None:
+    lines = [(b"Host", b"A.:80"), (b"X-Forwarded-Host", b"A.:80"), (b"Referer", b"A.:80")]
+    request = Request("GET", "http", b"A.:80", b"/", Fields(lines))
+
+    normal = selected(PLAIN, request)
+
+    assert normal.authority == b"a"
+    assert [value for _, value in normal.fields] == [b"a", b"a", b"A.:80"]
+
+
+def test_a_forwarded_host_that_a_trusted_peer_tells_stays() -> None:
+    lines = [(b"Host", b"A"), (b"X-Forwarded-Host", b"B")]
+    request = Request("GET", "http", b"A", b"/", Fields(lines))
+
+    assert [value for _, value in selected(PLAIN, request).fields] == [b"a", b"B"]
+
+
+def test_the_text_tells_each_part_with_its_length() -> None:
+    key = key_for(PLAIN, get(target=b"/a?b"))
+
+    assert key.text == b"1:x,3:GET,4:http,1:a,4:/a?b,"
+    assert len(key.digest) == len(key.uri) == 16
+
+
+def test_head_shares_the_key_of_get() -> None:
+    assert key_for(PLAIN, get(method="HEAD")) == key_for(PLAIN, get())
+
+
+def test_spellings_of_one_authority_share_a_key() -> None:
+    assert key_for(PLAIN, replace(get(), authority=b"A:80")) == key_for(PLAIN, get())
+
+
+KEYED = rule(key={"headers": ["accept"], "cookies": ["lang"]}, credentials="key")
+OTHERS = [
+    ("method", PLAIN, get(), get(method="POST")),
+    ("scheme", PLAIN, get(), replace(get(), scheme="https")),
+    ("authority", PLAIN, get(), replace(get(), authority=b"b")),
+    ("port", PLAIN, get(), replace(get(), authority=b"a:81")),
+    ("target", PLAIN, get(), get(target=b"/A")),
+    ("bare question mark", PLAIN, get(), get(target=b"/a?")),
+    ("spelling of the target", PLAIN, get(), get(target=b"/%61")),
+    ("order of parameters", PLAIN, get(target=b"/?a&b"), get(target=b"/?b&a")),
+    ("field", KEYED, get((b"accept", b"1")), get((b"accept", b"2"))),
+    ("field, absent or empty", KEYED, get(), get((b"accept", b""))),
+    ("cookie", KEYED, get((b"cookie", b"lang=1")), get((b"cookie", b"lang=2"))),
+    ("cookie, absent or empty", KEYED, get(), get((b"cookie", b"lang="))),
+    ("cookie, no value or empty", KEYED, get((b"cookie", b"lang")), get((b"cookie", b"lang="))),
+    ("cookie, twice", KEYED, get((b"cookie", b"lang=1")), get((b"cookie", b"lang=1; lang=1"))),
+    ("credentials", KEYED, get(), get((b"authorization", b"x"))),
+    (
+        "whole cookie",
+        rule(credentials="key"),
+        get((b"cookie", b"a=1")),
+        get((b"cookie", b"a=1; b=1")),
+    ),
+    ("forwarded host", PLAIN, get(), get((b"x-forwarded-host", b"b"))),
+    ("forwarded scheme", PLAIN, get(), get((b"x-forwarded-proto", b"https"))),
+]
+SAME = [
+    ("other field", KEYED, get(), get((b"x", b"1"))),
+    ("other cookie", KEYED, get((b"cookie", b"lang=1; a=1")), get((b"cookie", b"lang=1"))),
+    ("cookie of a plain rule", PLAIN, get(), get((b"cookie", b"a=1"))),
+    ("forwarded as it is", PLAIN, get(), get((b"x-forwarded-proto", b"http"))),
+]
+
+
+@pytest.mark.parametrize(
+    ("strict", "one", "other"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS]
+)
+def test_another_question_has_another_key(strict: Rule, one: Request, other: Request) -> None:
+    a, b = key_for(strict, selected(strict, one)), key_for(strict, selected(strict, other))
+
+    assert a.text != b.text
+    assert a.digest != b.digest
+
+
+@pytest.mark.parametrize(
+    ("strict", "one", "other"), [case[1:] for case in SAME], ids=[case[0] for case in SAME]
+)
+def test_the_same_question_has_the_same_key(strict: Rule, one: Request, other: Request) -> None:
+    assert key_for(strict, selected(strict, one)) == key_for(strict, selected(strict, other))
+
+
+def test_another_rule_has_another_key_for_the_same_uri() -> None:
+    one, other = key_for(PLAIN, get()), key_for(replace(PLAIN, name="y"), get())
+
+    assert one.digest != other.digest
+    assert one.uri == other.uri
+
+
+def test_all_keys_of_a_uri_share_its_digest() -> None:
+    keys = [key_for(KEYED, get((b"accept", value))) for value in (b"1", b"2")]
+
+    assert keys[0].digest != keys[1].digest
+    assert keys[0].uri == keys[1].uri
+
+
+def test_secrets_do_not_appear_in_the_key() -> None:
+    request = get((b"Cookie", b"lang=secret"), (b"Authorization", b"Bearer secret"))
+
+    key = key_for(KEYED, request)
+
+    assert b"secret" not in key.text
+    assert not any("secret" in value for _, value in parts(KEYED, request))
+
+
+def test_the_parts_of_a_key_can_be_shown() -> None:
+    request = get((b"Accept", "ä".encode()))
+
+    assert parts(KEYED, request) == (
+        ("rule", "x"),
+        ("method", "GET"),
+        ("scheme", "http"),
+        ("authority", "a"),
+        ("target", "/a"),
+        ("header accept", "\\xc3\\xa4"),
+        ("cookie lang", "(absent)"),
+        ("credentials authorization", "(absent)"),
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_write_finds_the_uri_under_which_reads_are_kept(method: str) -> None:
+    models = [
+        {"name": "writes", "match": {"methods": ["PUT"]}},
+        {"name": "reads", "key": {"query": {"include": ["page"]}}},
+    ]
+    rules = compile_rules([RuleModel.model_validate(model) for model in models], ["f:1", "f:2"])
+    request = get(target=b"/a?utm=1", method=method)
+
+    assert uri_of(rules, request) == key_for(rules.rules[1], get(target=b"/a")).uri

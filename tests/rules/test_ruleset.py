@@ -1,0 +1,106 @@
+from typing import Any
+
+import pytest
+
+from proxy.http.message import Fields, Request
+from proxy.policy.terms import Terms, Timeouts
+from proxy.rules.rule import KeySpec, Rule
+from proxy.rules.ruleset import Match, Ruleset, compile_rules
+from proxy.rules.schema import RuleModel
+
+
+def compiled(*rules: dict[str, Any]) -> Ruleset:
+    models = [RuleModel.model_validate(rule) for rule in (*rules, {"name": "default"})]
+    return compile_rules(models, [f"file:{at}" for at in range(len(models))])
+
+
+RULES = compiled(
+    {"name": "writes", "match": {"path": "/products/{id}", "methods": ["PUT", "DELETE"]}},
+    {"name": "debug", "match": {"path": "/products/**", "headers": {"x-debug": True}}},
+    {"name": "product", "match": {"path": ["/products/{id}", "/p/{short}"]}},
+    {"name": "any-product", "match": {"path": "/products/**"}},
+)
+
+CASES = [
+    ("first", "GET", b"/products/1", (), "product", (("id", b"1"),)),
+    ("second path", "GET", b"/p/1", (), "product", (("short", b"1"),)),
+    ("query does not count", "GET", b"/products/1?a=/x", (), "product", (("id", b"1"),)),
+    ("condition", "PUT", b"/products/1", (), "writes", (("id", b"1"),)),
+    ("later condition", "GET", b"/products/1", ((b"X-Debug", b"1"),), "debug", ()),
+    ("order", "GET", b"/products/1/x", (), "any-product", ()),
+    ("no rule", "GET", b"/", (), "default", ()),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "lines", "name", "captures"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_the_first_rule_that_matches_wins(
+    method: str,
+    target: bytes,
+    lines: tuple[tuple[bytes, bytes], ...],
+    name: str,
+    captures: tuple[tuple[str, bytes], ...],
+) -> None:
+    match = RULES.match(Request(method, "http", b"a", target, Fields(lines)))
+
+    assert (match.rule.name, match.captures, match.ambiguous) == (name, captures, False)
+
+
+@pytest.mark.parametrize("target", [b"/products/../x", b"/products//1", b"/products/%2e%2e/", b"*"])
+def test_an_ambiguous_path_meets_no_rule(target: bytes) -> None:
+    match = RULES.match(Request("OPTIONS", "http", b"a", target))
+
+    assert match == Match(RULES.rules[-1], (), ambiguous=True)
+
+
+def test_the_last_rule_takes_what_no_other_took_whatever_it_asks_for() -> None:
+    models = [RuleModel.model_validate({"name": "last", "match": {"path": "/a"}})]
+
+    rules = compile_rules(models, ["built in"])
+
+    assert rules.match(Request("GET", "http", b"a", b"/b")) == Match(rules.rules[0])
+
+
+def test_a_rule_is_compiled_whole() -> None:
+    written = {
+        "name": "x",
+        "credentials": "key",
+        "key": {
+            "query": {"include": ["ä", "b"]},
+            "headers": ["X-B", "accept", "x-b"],
+            "cookies": ["lang", "a", "lang"],
+        },
+        "forward": ["Accept-Language"],
+    }
+    (rule,) = compile_rules([RuleModel.model_validate(written)], ["f:1"], Timeouts(1.0)).rules
+
+    assert rule.key == KeySpec(
+        include=frozenset({"ä".encode(), b"b"}),
+        headers=(b"accept", b"x-b"),
+        cookies=(b"lang", b"a"),
+        credentials=True,
+    )
+    assert rule.forward == frozenset({b"accept-language"})
+    assert rule.place == "f:1"
+    assert rule.terms.timeouts == Timeouts(1.0)
+    assert rule.terms.cookies_keyed
+
+
+def test_a_plain_rule_leaves_the_request_alone() -> None:
+    (rule,) = compile_rules([RuleModel(name="x")], ["f:1"]).rules
+
+    assert rule == Rule("x", Terms(), KeySpec(), None, "f:1")
+
+
+def test_exclusion_is_compiled() -> None:
+    model = RuleModel.model_validate({"name": "x", "key": {"query": {"exclude": ["utm_*", "b"]}}})
+
+    assert compile_rules([model], ["f:1"]).rules[0].key == KeySpec(exclude=(b"utm_*", b"b"))
+
+
+def test_every_rule_has_a_place() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        compile_rules([RuleModel(name="x")], [])

@@ -1,0 +1,279 @@
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from proxy.edge.access import Logged
+from proxy.errors import ConfigError
+from proxy.http.message import Request
+from proxy.policy.terms import Terms, Timeouts
+from proxy.rules.endpoints import Address
+from proxy.settings import Settings, builtin_rules, load, ruleset
+
+ROOT = Path(__file__).parent.parent
+ONE_WORKER = (
+    "should be 1: without a shared store each worker would hold a cache and a purge history of its"
+    " own"
+)
+NOTHING: Mapping[str, str] = {}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "sidecache.yaml"
+
+
+def told(
+    file: Path | None,
+    overrides: Mapping[str, object] = NOTHING,
+    environ: Mapping[str, str] = NOTHING,
+) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(file, overrides, environ)
+    return str(caught.value).replace(str(file), "FILE").splitlines()
+
+
+def test_an_upstream_is_all_that_is_needed() -> None:
+    settings = load(None, {"upstream": "http://127.0.0.1:8000"}, NOTHING)
+
+    assert settings.upstream.url == "http://127.0.0.1:8000"
+    assert settings.listen == Address("127.0.0.1", 8080)
+    assert settings.admin == Address("127.0.0.1", 9090)
+    assert settings.store.memory.max_bytes == 256 * 2**20
+    assert settings.store.memory.max_object_share == pytest.approx(0.1)
+    assert settings.workers == 1
+    assert settings.trusted_peers == ()
+    assert settings.log.access is Logged.MISSES
+    assert (settings.cache_status.name, settings.cache_status.key) == ("sidecache", False)
+    assert settings.rules == ()
+
+
+def test_flags_win_over_variables_and_variables_over_the_file(file: Path) -> None:
+    file.write_text(
+        "upstream: {url: http://file, max_keepalive: 3, max_connections: 4}\n"
+        "listen: 127.0.0.1:1\nadmin: 127.0.0.1:1\n"
+    )
+    environ = {
+        "SIDECACHE_UPSTREAM__URL": "http://variable",
+        "SIDECACHE_UPSTREAM__MAX_KEEPALIVE": "5",
+        "SIDECACHE_LISTEN": "127.0.0.1:2",
+        "PATH": "/bin",
+    }
+
+    settings = load(file, {"upstream": "http://flag", "listen": None}, environ)
+
+    assert settings.upstream.url == "http://flag"
+    assert settings.upstream.max_keepalive == 5
+    assert settings.upstream.max_connections == 4
+    assert settings.listen.port == 2
+    assert settings.admin is not None
+    assert settings.admin.port == 1
+
+
+def test_an_override_may_be_a_dotted_name() -> None:
+    overrides = {"upstream.url": "http://a", "log.access": "off", "workers": 1}
+
+    settings = load(None, overrides, NOTHING)
+
+    assert settings.upstream.url == "http://a"
+    assert settings.log.access is Logged.OFF
+
+
+def test_variables_are_read_as_text() -> None:
+    environ = {
+        "SIDECACHE_UPSTREAM__URL": "http://a",
+        "SIDECACHE_UPSTREAM__TIMEOUTS__FIRST_BYTE": "5s",
+        "SIDECACHE_STORE__MEMORY__MAX_BYTES": "64MiB",
+        "SIDECACHE_TRUSTED_PEERS": "10.0.0.0/8, 127.0.0.1",
+        "SIDECACHE_ADMIN": "off",
+        "SIDECACHE_CACHE_STATUS__KEY": "true",
+    }
+
+    settings = load(None, {}, environ)
+
+    assert settings.upstream.timeouts.first_byte == 5.0
+    assert settings.store.memory.max_bytes == 64 * 2**20
+    assert settings.trusted_peers == (ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"))
+    assert settings.admin is None
+    assert settings.cache_status.key
+
+
+def test_what_kubernetes_says_of_services_is_none_of_ours() -> None:
+    environ = {
+        "SIDECACHE_SERVICE_HOST": "10.0.0.1",
+        "SIDECACHE_SERVICE_PORT": "80",
+        "SIDECACHE_SERVICE_PORT_HTTP": "80",
+        "SIDECACHE_PORT": "tcp://10.0.0.1:80",
+        "SIDECACHE_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "SIDECACHE_PORT_80_TCP_ADDR": "10.0.0.1",
+        "SIDECACHE_ADMIN_SERVICE_HOST": "10.0.0.1",
+        "SIDECACHE_ADMIN_PORT": "tcp://10.0.0.1:80",
+        "SIDECACHE_CONFIG": "sidecache.yaml",
+    }
+
+    assert load(None, {"upstream": "http://a"}, environ) == load(
+        None, {"upstream": "http://a"}, NOTHING
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("SIDECACHE_UPSTREM__URL", "did you mean 'SIDECACHE_UPSTREAM__URL'?"),
+        ("SIDECACHE_UPSTREAM_URL", "did you mean 'SIDECACHE_UPSTREAM__URL'?"),
+        ("SIDECACHE_PORT", "did you mean 'SIDECACHE_"),
+        ("SIDECACHE_RULES", "did you mean 'SIDECACHE_"),
+        ("SIDECACHE_UPSTREAM", "did you mean 'SIDECACHE_"),
+    ],
+)
+def test_an_unknown_variable_is_an_error(name: str, remedy: str) -> None:
+    (line,) = told(None, {"upstream": "http://a"}, {name: "8080"})
+
+    assert line.startswith(f"environment {name}: unknown variable; {remedy}")
+
+
+def test_each_problem_is_told_where_its_value_was_written(file: Path) -> None:
+    file.write_text(
+        "upstream:\n"
+        "  url: http://a\n"
+        "  max_connections: many\n"
+        "listn: 127.0.0.1:1\n"
+        "rules:\n"
+        "  - name: x\n"
+        "    jitter: much\n"
+        "  - name: default\n"
+    )
+
+    lines = told(
+        file,
+        {"listen": "here"},
+        {"SIDECACHE_WORKERS": "2", "SIDECACHE_TRUSTED_PEERS": "x", "SIDECACHE_LOGS": "all"},
+    )
+
+    assert lines == [
+        "environment SIDECACHE_LOGS: unknown variable; did you mean 'SIDECACHE_LOG__ACCESS'?",
+        "FILE:3:3: upstream.max_connections: a count is a whole number",
+        "--listen: an address is like '127.0.0.1:8080' or '[::1]:8080'",
+        f"environment SIDECACHE_WORKERS: {ONE_WORKER}",
+        "environment SIDECACHE_TRUSTED_PEERS: a network is like '10.0.0.0/8', '192.0.2.7' or '::1'",
+        "FILE:7:5: rules[0].jitter: a share is a number from 0 to 1 or like '10%'",
+        "FILE:4:1: listn: unknown field; did you mean 'listen'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("rules: []", "FILE:1:1: upstream.url: is required"),
+        ("upstream:", "FILE:1:1: upstream.url: is required"),
+        ("upstream: 5", "FILE:1:1: upstream: should be a mapping of fields"),
+        ("upstream: {url: x}", "FILE:1:12: upstream.url: an upstream is like"),
+        ("upstream: {url: http://a}\nrules: x", "FILE:2:1: rules: should be a list"),
+        ("upstream: {url: http://a}\n1: x", "FILE:2:1: [1]: unknown field; names are text"),
+        ("upstream: {url: http://a}\n_env_file: x", "FILE:2:1: _env_file: unknown field"),
+        ("upstream: {url: http://a, url: http://b}", "FILE:1:27: duplicate key 'url'"),
+        (
+            "upstream: {url: http://a}\nrules:\n  - {name: default}",
+            "FILE:3:6: rules[0].name: 'default' is the built-in rule's name",
+        ),
+        (
+            "upstream: {url: http://a}\ncache_status: {name: 'a b'}",
+            "FILE:2:16: cache_status.name: a cache's name is one word",
+        ),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line(file: Path, text: str, line: str) -> None:
+    file.write_text(text)
+
+    (found,) = told(file)
+
+    assert found.startswith(line)
+
+
+def test_without_a_file_what_is_missing_is_a_flag() -> None:
+    assert told(None) == ["--upstream: is required"]
+    assert told(None, {"upstream": "x"})[0].startswith("--upstream: an upstream is like")
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    assert told(tmp_path / "none.yaml") == ["FILE: No such file or directory"]
+    assert told(tmp_path) == ["FILE: Is a directory"]
+
+
+def test_a_file_that_is_no_text_is_one_line(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe")
+
+    assert told(file) == ["FILE: is not UTF-8 text"]
+
+
+def test_an_empty_section_is_its_defaults(file: Path) -> None:
+    file.write_text("upstream: {url: http://a}\nstore:\nlog:\ncache_status:\n")
+
+    assert load(file, {}, NOTHING) == load(None, {"upstream": "http://a"}, NOTHING)
+
+
+def test_the_built_in_rule_comes_last_and_has_the_default_terms() -> None:
+    rules = ruleset(load(None, {"upstream": "http://a"}, NOTHING), "none").rules
+
+    assert [(rule.name, rule.place) for rule in rules] == [("default", "built in")]
+    assert rules[0].terms == Terms()
+    assert builtin_rules()[0].match.path == ("/**",)
+
+
+def test_rules_are_compiled_with_their_place_and_the_upstreams_timeouts(file: Path) -> None:
+    file.write_text(
+        "upstream: {url: http://a, timeouts: {connect: 1s}}\n"
+        "rules:\n"
+        "  - name: x\n"
+        "    timeouts: {first_byte: 5s}\n"
+        "  - name: y\n"
+    )
+    rules = ruleset(load(file, {}, NOTHING), "my.yaml")
+
+    assert [rule.place for rule in rules.rules] == ["my.yaml:3", "my.yaml:5", "built in"]
+    assert rules.rules[0].terms.timeouts == Timeouts(1.0, 5.0, 30.0)
+    assert rules.rules[2].terms.timeouts == Timeouts(1.0, 30.0, 30.0)
+    assert rules.match(Request("GET", "http", b"a", b"/")).rule.name == "x"
+
+
+def test_rules_that_no_file_holds_have_its_name_alone() -> None:
+    settings = Settings.model_validate({"upstream": {"url": "http://a"}, "rules": [{"name": "x"}]})
+
+    assert ruleset(settings, "code").rules[0].place == "code"
+
+
+def test_ten_thousand_rules_are_read(file: Path) -> None:
+    rules = "".join(f"  - {{name: r{at}, match: {{path: /r{at}}}}}\n" for at in range(10_000))
+    file.write_text(f"upstream: {{url: http://a}}\nrules:\n{rules}")
+
+    found = ruleset(load(file, {}, NOTHING), "f").match(Request("GET", "http", b"a", b"/r9999"))
+
+    assert found.rule.place == "f:10002"
+
+
+def test_the_example_is_valid_and_covers_the_example_api() -> None:
+    rules = ruleset(load(ROOT / "config/sidecache.yaml", {}, NOTHING), "f")
+    paths = {
+        "/products": "product-list",
+        "/products/1": "product",
+        "/products/1/reviews": "reviews",
+        "/categories": "categories",
+        "/slow": "slow",
+        "/flaky": "slow",
+        "/me": "account",
+        "/me/orders": "account",
+        "/login": "account",
+        "/session": "account",
+        "/download/a": "files",
+        "/static/a": "files",
+        "/events": "streams",
+        "/stream": "streams",
+        "/": "default",
+    }
+
+    found = {
+        path: rules.match(Request("GET", "http", b"a", path.encode())).rule.name for path in paths
+    }
+
+    assert found == paths
