@@ -30,6 +30,7 @@ from proxy.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from proxy.http.hops import ends_here
 from proxy.http.message import Request
 from proxy.policy import credentials, reuse
 from proxy.policy.parts import covers
@@ -39,6 +40,10 @@ from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, S
 
 _GATEWAY_TIMEOUT: Final = 504
 _SERVER_ERRORS: Final = range(500, 600)
+_REFUSED: Final = {
+    Reason.ONLY_IF_CACHED: (_GATEWAY_TIMEOUT, "Not in the cache"),
+    Reason.MAX_FORWARDS: (501, "Not forwarded"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Corridor:
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
         boarded = board(request, self.snapshot)
+        if ends_here(request):
+            return Visit(boarded, Refuse(Reason.MAX_FORWARDS), None)
         outbound, terms = boarded.outbound, boarded.rule.terms
         early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
         if early is not None:
@@ -82,12 +89,11 @@ class Corridor:
                 if refresh:
                     self._refresh(visit, visit.entry)
                 return self._stored(visit, visit.entry, self._account(visit))
-            case Refuse():
-                account = replace(self._account(visit), failed=visit.verdict.reason)
-                sentence = visit.verdict.reason.account.sentence
-                return failure(
-                    _GATEWAY_TIMEOUT, "Not in the cache", sentence, account, self.snapshot.name
-                )
+            case Refuse(reason):
+                status, title = _REFUSED[reason]
+                account = replace(self._account(visit), failed=reason)
+                sentence = reason.account.sentence
+                return failure(status, title, sentence, account, self.snapshot.name)
             case _:
                 return None
 

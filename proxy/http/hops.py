@@ -124,6 +124,12 @@ def response_fields(head: Head, pseudonym: bytes) -> Fields:
     return passed_on.plus((b"Via", via(head.fields, head.version, pseudonym)))
 
 
+def ends_here(request: Request) -> bool:
+    """Tell whether Max-Forwards forbids to send the request on (9110 §7.6.2)."""
+    left = delta_seconds(request.fields.first(b"max-forwards") or b"")
+    return request.method in _COUNTED_METHODS and left == 0
+
+
 def _is_twin(name: bytes) -> bool:
     return b"_" in name and name.lower().replace(b"_", b"-") in _TWINNED
 

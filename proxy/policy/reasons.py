@@ -74,6 +74,7 @@ class Reason(Enum):
     AMBIGUOUS_TARGET = "ambiguous-target"
 
     ONLY_IF_CACHED = "only-if-cached"
+    MAX_FORWARDS = "max-forwards"
     BAD_REQUEST = "bad-request"
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
     UPSTREAM_BROKEN = "upstream-broken"
@@ -161,6 +162,9 @@ ACCOUNTS: Final[dict[Reason, Account]] = {
     ),
     Reason.ONLY_IF_CACHED: _refuse(
         "9111 §5.2.1.7", "The request wants a stored answer only, and none can be used: 504."
+    ),
+    Reason.MAX_FORWARDS: _refuse(
+        "9110 §7.6.2", "Max-Forwards is 0: the request ends here, unanswered by the upstream: 501."
     ),
     Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
     Reason.UPSTREAM_UNREACHABLE: _refuse("9110 §15.6.3", "No connection to the upstream: 502."),

@@ -51,7 +51,7 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The proxy answers by itself with 504 (9111 §5.2.1.7)."""
+    """The proxy answers by itself: 504 (9111 §5.2.1.7) or 501 (9110 §7.6.2)."""
 
     reason: Reason
 

@@ -167,3 +167,25 @@ async def test_a_post_that_a_purge_overtakes_is_not_kept(play: Play, reader: str
     head.set()
     assert (await client).body == b"hello"
     assert play.kept() == ()
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+async def test_9110_7_6_2_max_forwards_0_ends_here(play: Play, method: str) -> None:
+    told = await play.get("Max-Forwards: 0", method=method)
+    assert (told.status, told.reason) == (501, "max-forwards")
+    assert play.asked == 0
+
+
+async def test_9110_7_6_2_max_forwards_is_counted_down(play: Play) -> None:
+    play.script(reply(200))
+    await play.get("Max-Forwards: 1", method="OPTIONS")
+    assert play.upstream.sent[-1].fields.all(b"max-forwards") == (b"0",)
+
+
+async def test_9111_5_2_2_6_no_transform_bytes_stay_as_they_came(play: Play) -> None:
+    coded = b"\x1f\x8b\x08 coded"
+    said = ("Cache-Control: max-age=60, no-transform", "Content-Encoding: gzip")
+    play.script(reply(200, *said, body=coded))
+    first, second = await play.get("Accept-Encoding: br"), await play.get()
+    assert first.body == second.body == coded
+    assert second["content-encoding"] == "gzip"
