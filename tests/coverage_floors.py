@@ -23,22 +23,21 @@ def main() -> int:
     return sum(_missed(files, prefixes, floor) for prefixes, floor in FLOORS)
 
 
-def _missed(
-    files: dict[str, dict[str, dict[str, int]]], prefixes: tuple[str, ...], floor: float
-) -> bool:
+Summary = dict[str, int]
+
+
+def _missed(files: dict[str, dict[str, Summary]], prefixes: tuple[str, ...], floor: float) -> bool:
     chosen = {name: file["summary"] for name, file in files.items() if name.startswith(prefixes)}
     covered = sum(s["covered_lines"] + s["covered_branches"] for s in chosen.values())
     total = sum(s["num_statements"] + s["num_branches"] for s in chosen.values())
     share = 100 * covered / total
-    short = share < floor
     print(f"branch coverage of {', '.join(prefixes)}: {share:.2f} % (floor {floor:g} %)")
-    if short:
+    if share < floor:
         for name, summary in sorted(chosen.items()):
-            if summary["missing_lines"] or summary["missing_branches"]:
-                print(
-                    f"  {name}: {summary['missing_lines']} lines, {summary['missing_branches']} branches"
-                )
-    return short
+            lines, branches = summary["missing_lines"], summary["missing_branches"]
+            if lines or branches:
+                print(f"  {name}: {lines} lines and {branches} branches are not covered")
+    return share < floor
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import pytest
 
 from docs import rfc9111_page
 from docs.generate import PAGES, ROOT
+from proxy.policy.reasons import Reason
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -19,6 +20,4 @@ def test_clause_has_function_and_test(clause: str) -> None:
 
 def test_every_reason_is_told() -> None:
     page = (ROOT / "docs/reasons.md").read_text()
-    from proxy.policy.reasons import Reason
-
     assert all(f"| `{reason.value}` |" in page for reason in Reason)
