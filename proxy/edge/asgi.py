@@ -22,7 +22,7 @@ from proxy.policy.reasons import Reason
 log = logging.getLogger("sidecache.edge")
 
 _BODYLESS: Final = frozenset({204, 304})
-_CLOSE: Final = (b"Connection", b"close")
+_CLOSE: Final = (b"connection", b"close")
 
 
 class Door:

@@ -26,7 +26,8 @@ def request_of(scope: Scope) -> Request:
     if len(hosts) > 1:
         raise RequestError("more than one Host field")
     method: str = scope["method"]
-    authority, target = request_target(method, _raw_target(scope), hosts[0] if hosts else None)
+    raw: bytes = scope.get(TARGET) or _rebuilt(scope)
+    authority, target = request_target(method, raw, hosts[0] if hosts else None)
     has_body = _has_body(fields)
     if has_body and b"upgrade" in fields:
         raise RequestError("a request with a body cannot ask for another protocol")
@@ -35,7 +36,7 @@ def request_of(scope: Scope) -> Request:
         method=method,
         scheme=scope.get("scheme", "http"),
         authority=authority,
-        target=target,
+        target=_below(scope.get("root_path", "").encode(), target),
         fields=fields,
         has_body=has_body,
         version=scope["http_version"],
@@ -43,13 +44,12 @@ def request_of(scope: Scope) -> Request:
     )
 
 
-def _raw_target(scope: Scope) -> bytes:
-    """Return the target as it was sent; below a mount point, what follows that point."""
-    raw: bytes = scope.get(TARGET) or _rebuilt(scope)
-    root: bytes = scope.get("root_path", "").encode()
-    if root and raw.startswith(root):
-        return raw[len(root) :] or b"/"
-    return raw
+def _below(root: bytes, target: bytes) -> bytes:
+    """Return what follows the point at which the application is mounted."""
+    rest = target[len(root) :]
+    if not target.startswith(root) or rest[:1] not in {b"", b"?", b"/"}:
+        return target
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 def _rebuilt(scope: Scope) -> bytes:
@@ -61,11 +61,10 @@ def _rebuilt(scope: Scope) -> bytes:
 def _has_body(fields: Fields) -> bool:
     coding = fields.all(b"transfer-encoding")
     if coding:
-        if [value.strip().lower() for value in coding] != [b"chunked"]:
+        if [value.lower() for value in coding] != [b"chunked"]:
             raise RequestError("a transfer coding other than chunked")
         return True
-    length = fields.first(b"content-length")
-    return length is not None and length.strip() != b"0"
+    return bool((fields.first(b"content-length") or b"").strip(b"0"))
 
 
 class RequestBody:

@@ -155,7 +155,8 @@ class Corridor:
             self.flights.lead(visit.boarded.key, flight)
         ticket = flight.feed.reader()
         validating = visit.entry if isinstance(visit.verdict, MustValidate) else None
-        errand = Errand(visit.boarded, body, validating)
+        incomplete = visit.entry if visit.verdict.reason is Reason.PARTIAL else None
+        errand = Errand(visit.boarded, body, validating, incomplete)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
         return await self._arrived(visit, landing, ticket, collapsed=collapsed)

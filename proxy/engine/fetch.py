@@ -19,7 +19,7 @@ from proxy.engine.shelf import Shelf
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http import dates, hops
 from proxy.http.message import Head, Request, content_length
-from proxy.policy import admission, freshness, invalidation, reuse, validation
+from proxy.policy import admission, freshness, invalidation, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
@@ -50,6 +50,7 @@ _OF_THE_REQUEST: Final = frozenset({Reason.REQUEST_NO_STORE, Reason.CREDENTIALS}
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods of which a second try does no more than the first (9110 §9.2.2)."""
 
+_PARTIAL: Final = 206
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
@@ -57,11 +58,12 @@ _SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What to fetch: a request, its body if it has one, and the entry to validate if any."""
+    """What to fetch: a request, its body if it has one, the entry to validate or to complete."""
 
     boarded: Boarded
     body: AsyncIterator[bytes] | None = None
     entry: Entry | None = None
+    part: Entry | None = None
 
 
 class Fetcher:
@@ -90,7 +92,14 @@ class Fetcher:
         request = errand.boarded.outbound
         if errand.entry is not None:
             request = validation.conditional(request, errand.entry.stored)
-        inbound, moment = await self._sent(request, errand)
+        rest = errand.part and parts.rest_of(request, errand.part.stored)
+        inbound, moment = await self._sent(rest or request, errand)
+        if errand.part is not None and inbound.head.status == _PARTIAL and rest:
+            landed = await self._completed(errand, errand.part, inbound, moment, flight)
+            if landed is not None:
+                return landed
+            await inbound.aclose()
+            inbound, moment = await self._sent(request, errand)
         if inbound.head.status == _NOT_MODIFIED and errand.entry is not None:
             await inbound.aclose()
             if validation.confirms(inbound.head, errand.entry.stored):
@@ -152,6 +161,20 @@ class Fetcher:
                 return await self._filling(home, inbound, head, stored, flight, born)
             case _:
                 assert_never(verdict)
+
+    async def _completed(
+        self, errand: Errand, part: Entry, inbound: Inbound, moment: Moment, flight: Flight
+    ) -> Landed | None:
+        """Land the whole that a stored part and its rest make, if they fit (9111 §3.4)."""
+        boarded = errand.boarded
+        head = parts.completed(part.stored, self._received(inbound, errand))
+        if head is None:
+            return None
+        verdict = admission.judge(boarded.outbound, head, boarded.rule.terms, moment)
+        if isinstance(verdict, Decline):
+            return None
+        flight.feed.append(part.body)
+        return await self._filling(boarded, inbound, head, verdict.stored, flight, flight.born)
 
     def _pass(self, boarded: Boarded) -> None:
         """Let the requests that come under this key go each on its own for a while."""

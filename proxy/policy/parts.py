@@ -3,10 +3,13 @@
 Positions only; the bytes are joined by whoever holds them.
 """
 
-from proxy.http.message import Request
-from proxy.http.ranges import ContentRange, parse_range, resolve
+from dataclasses import replace
+
+from proxy.http.message import Head, Request
+from proxy.http.ranges import ContentRange, parse_content_range, parse_range, resolve
+from proxy.http.validators import parse_etag
 from proxy.policy.stored import Stored
-from proxy.policy.validation import range_applies
+from proxy.policy.validation import is_partial_or_conditional, range_applies, updated
 
 
 def wanted(request: Request, size: int) -> slice | None:
@@ -50,3 +53,35 @@ def join(old: Stored, new: Stored) -> ContentRange | None:
     if a.first > b.last + 1 or b.first > a.last + 1:
         return None
     return ContentRange(min(a.first, b.first), max(a.last, b.last), a.size)
+
+
+def rest_of(request: Request, stored: Stored) -> Request | None:
+    """Return the request for what a stored part lacks of the whole (9111 §3.3), or None.
+
+    Only for a plain GET, where the part is the beginning and its tag is strong: If-Range then
+    brings either the rest of the same representation or the whole of another.
+    """
+    part, tag = stored.part, stored.etag
+    if part is None or part.size is None or part.first != 0 or tag is None or tag.weak:
+        return None
+    if request.method != "GET" or is_partial_or_conditional(request):
+        return None
+    lines = ((b"Range", b"bytes=%d-" % (part.last + 1)), (b"If-Range", tag.render()))
+    return replace(request, fields=request.fields.plus(*lines))
+
+
+def completed(stored: Stored, head: Head) -> Head | None:
+    """Return the head of the whole that a 206 with the rest makes of a stored part, or None.
+
+    9111 §3.4: the same strong validator, and exactly the bytes that were missing.
+    """
+    part, rest = stored.part, parse_content_range(head.fields.first(b"content-range"))
+    if part is None or part.size is None or rest is None or head.status != 206:  # noqa: PLR2004
+        return None
+    if rest != ContentRange(part.last + 1, part.size - 1, part.size):
+        return None
+    tag = parse_etag(head.fields.first(b"etag"))
+    if tag is None or tag.weak or tag != stored.etag:
+        return None
+    merged = updated(replace(stored, length=part.size), head)
+    return Head(200, merged.fields.without({b"content-range"}))

@@ -8,7 +8,7 @@ from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unsha
 from proxy.errors import UpstreamBroken
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
-from tests.engine.scripted import Reply, ScriptedInbound, settle
+from tests.engine.scripted import PATIENCE, Reply, ScriptedInbound, settle
 from tests.policy.cases import stored
 
 FAILED = Failed(UpstreamBroken("cut"))
@@ -125,7 +125,8 @@ async def test_a_fetch_that_is_stopped_from_outside_ends_every_wait(turns: int) 
     waiting = asyncio.create_task(flight.wait())
     await settle(turns)
     task.cancel()
-    assert isinstance(await waiting, Failed)
+    async with asyncio.timeout(PATIENCE):
+        assert isinstance(await waiting, Failed)
 
 
 def test_a_mark_lasts_until_its_time() -> None:

@@ -173,9 +173,9 @@ async def test_a_mark_ends_with_its_time_and_with_an_answer_that_is_kept(play: P
 async def test_a_write_leaves_no_mark(play: Play) -> None:
     play.script(reply(200, "Cache-Control: no-store"))
     await play.get(method="POST")
-    request = ask(method="POST")
-    key = play.corridor.visit(request).boarded.key
-    assert not play.corridor.flights.marked(key.digest, play.clock.now())
+    for method in ("GET", "POST"):
+        key = play.corridor.visit(ask(method=method)).boarded.key
+        assert not play.corridor.flights.marked(key.digest, play.clock.now())
 
 
 async def test_a_follower_whose_vary_differs_fetches_its_own(play: Play) -> None:
@@ -478,6 +478,11 @@ async def test_only_if_cached_is_504_without_asking(play: Play) -> None:
     assert play.asked == 0
     await play.fill(FRESH)
     assert (await play.get("Cache-Control: only-if-cached")).status == 200
+
+
+async def test_9110_7_6_2_what_may_go_no_further_ends_here(play: Play) -> None:
+    told = await play.get("Max-Forwards: 0", method="TRACE")
+    assert (told.status, told.account.failed) == (501, Reason.MAX_FORWARDS)
 
 
 async def test_nothing_is_kept_on_a_rule_that_is_off(play: Play) -> None:

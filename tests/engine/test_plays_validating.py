@@ -258,7 +258,9 @@ async def test_jitter_takes_off_a_share_of_the_rules_own_lifetime(play: Play) ->
 @pytest.mark.parametrize(
     ("window", "answer"), [(10, "stale-if-error"), (9, None)], ids=["5861-4-within", "5861-4-past"]
 )
-async def test_9111_4_3_3_a_5xx_is_passed_on_or_replaced_within_its_window(play: Play, window: int, answer: str | None) -> None:
+async def test_9111_4_3_3_a_5xx_is_passed_on_or_replaced_within_its_window(
+    play: Play, window: int, answer: str | None
+) -> None:
     await stale(play, f"Cache-Control: max-age=60, stale-if-error={window}", 'ETag: "1"')
     play.script(reply(503, body=[b"do", b"wn"]))
     told = await play.get()
