@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from bench import machine, report
 from bench.cases import SUITES
@@ -16,6 +17,8 @@ from bench.child import Cores, end_all, require
 from bench.errors import BenchError
 from bench.rounds import Plan, measure
 from bench.servers import contenders
+
+N = TypeVar("N", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _between[N: (int, float)](kind: Callable[[str], N], least: N, most: N) -> Callable[[str], N]:
+def _between(kind: Callable[[str], N], least: N, most: N) -> Callable[[str], N]:
     def convert(text: str) -> N:
         value = kind(text)
         if not least <= value <= most:

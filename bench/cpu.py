@@ -44,7 +44,7 @@ def parse(text: str) -> Stat:
     # The second field is the program's name in parentheses, which may itself hold ") ".
     fields = text.rpartition(")")[2].split()
     try:
-        return Stat(parent=int(fields[1]), ticks=sum(map(int, fields[11:15], strict=False)))
+        return Stat(parent=int(fields[1]), ticks=sum(map(int, fields[11:15])))
     except (IndexError, ValueError) as error:
         raise BenchError(f"/proc/PID/stat is not understood: {text!r}") from error
 

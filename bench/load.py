@@ -31,7 +31,7 @@ class Load:
     p99_us: int
 
 
-def drive(
+def drive(  # noqa: PLR0913, PLR0917 - what one load is made of
     port: int, target: str, fields: Sequence[str], seconds: float, core: int | None, folder: Path
 ) -> Load:
     """Load a server for some seconds; a target that ends in `/` is the beginning of new ones.

@@ -95,8 +95,9 @@ def nginx(upstream: int, folder: Path, core: int | None) -> AbstractContextManag
     return _serving("nginx", command, port, folder, core)
 
 
-CONTENDERS: Final[Mapping[str, Callable[[int, Path, int | None], AbstractContextManager[Server]]]]
-CONTENDERS = {"nginx": nginx, "sidecache": sidecache}
+Start = Callable[[int, Path, int | None], AbstractContextManager[Server]]
+
+CONTENDERS: Final[Mapping[str, Start]] = {"nginx": nginx, "sidecache": sidecache}
 """Who is measured, the yardstick first."""
 
 
@@ -106,7 +107,7 @@ def contenders() -> list[str]:
 
 
 @contextmanager
-def _serving(
+def _serving(  # noqa: PLR0913, PLR0917 - what a process is started with
     name: str,
     command: Sequence[str],
     port: int,

@@ -13,6 +13,8 @@ import orjson
 from proxy.engine.stats import Stats
 
 QUEUE_LIMIT: Final = 10_000
+CLOSING: Final = 1.0
+"""Seconds that a reader which is stuck is waited for at the end."""
 
 
 class LineWriter:
@@ -33,12 +35,12 @@ class LineWriter:
             self._stats.log_lines_dropped += 1
 
     def close(self) -> None:
-        """Write what is queued, but wait no longer than a second for a reader that is stuck."""
+        """Write what is queued, as far as its reader takes it in time."""
         try:
-            self._lines.put(None, timeout=1)
+            self._lines.put(None, timeout=CLOSING)
         except Full:
             return
-        self._thread.join(timeout=1)
+        self._thread.join(CLOSING)
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:
@@ -63,11 +65,16 @@ class JsonHandler(logging.Handler):
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _text(record.getMessage()),
         }
         if record.exc_info:
-            line["exception"] = logging.Formatter().formatException(record.exc_info)
+            line["exception"] = _text(logging.Formatter().formatException(record.exc_info))
         self._writer.write(orjson.dumps(line))
+
+
+def _text(text: str) -> str:
+    """Return text that has an encoding: surrogates, as odd file names bring them, have none."""
+    return text.encode(errors="replace").decode()
 
 
 def install(writer: LineWriter, level: str) -> None:

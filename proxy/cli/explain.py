@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -18,7 +17,7 @@ from proxy.engine.snapshot import Snapshot
 from proxy.errors import ConfigError, RequestError
 from proxy.http import dates
 from proxy.http.message import Fields, Head, Request, content_length
-from proxy.http.target import request_target
+from proxy.http.target import request_target, split_absolute
 from proxy.policy import admission, invalidation, reuse
 from proxy.policy.admission import Moment
 from proxy.policy.freshness import date_of
@@ -59,23 +58,17 @@ def explain(
 
 
 def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:
-    split = urlsplit(url)
-    if split.scheme not in {"", "http", "https"}:
+    scheme, authority, target = split_absolute(url.encode()) or ("http", b"", url.encode())
+    if scheme not in {"http", "https"}:
         raise RequestError(f"{url}: only http and https can be explained")
     lines = [_line(text) for text in headers]
-    if split.netloc:
+    if authority or not any(name.lower() == b"host" for name, _ in lines):
         lines = [line for line in lines if line[0].lower() != b"host"]
-        lines.insert(0, (b"Host", split.netloc.encode()))
-    fields = (
-        Fields(lines)
-        if any(n.lower() == b"host" for n, _ in lines)
-        else Fields([(b"Host", b"localhost"), *lines])
-    )
-    path = split.path or "/"
-    target = f"{path}?{split.query}" if split.query else path
-    authority, origin_form = request_target(method, target.encode(), fields.first(b"host"))
+        lines.insert(0, (b"Host", authority or b"localhost"))
+    fields = Fields(lines)
+    authority, origin_form = request_target(method, target, fields.first(b"host"))
     has_body = (content_length(fields) or 0) > 0 or b"transfer-encoding" in fields
-    return Request(method, split.scheme or "http", authority, origin_form, fields, has_body)
+    return Request(method, scheme, authority, origin_form, fields, has_body)
 
 
 def _line(text: str) -> tuple[bytes, bytes]:
@@ -114,11 +107,23 @@ def _about_request(boarded: Boarded) -> Iterator[tuple[str, str]]:
     for label, value in parts(boarded.rule, outbound):
         yield "key", f"{label} = {value}"
     yield "key digest", boarded.key.digest.hex()
-    early = reuse.triage(outbound, boarded.rule.terms, ambiguous=boarded.ambiguous)
+    early = _early(boarded)
     if early is None:
         yield "look-up", "the cache is asked"
+    elif isinstance(early, Refuse):
+        yield "look-up", f"nothing is sent upstream: {_because(early.reason)}"
     else:
         yield "look-up", f"the cache is not asked: {_because(early.reason)}"
+
+
+def _early(boarded: Boarded) -> Bypass | Refuse | None:
+    """Return what is decided before the upstream is asked, as long as nothing is stored."""
+    outbound, terms = boarded.outbound, boarded.rule.terms
+    early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
+    if early is not None:
+        return early
+    verdict = reuse.judge(outbound, None, terms, 0.0, 0.0, variants=False)
+    return verdict if isinstance(verdict, Refuse) else None
 
 
 def _about_response(
@@ -128,7 +133,7 @@ def _about_response(
     yield "response", f"{head.status} ({'as given' if given else 'assumed: a plain 200'})"
     for scheme, authority, target in invalidation.invalidated(outbound, head):
         yield "invalidates", f"{scheme}://{authority.decode()}{target.decode()} (9111 §4.4)"
-    early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
+    early = _early(boarded)
     if early is not None and outbound.method != "POST":
         yield "Cache-Status", _status(boarded, early)
         return
@@ -137,7 +142,8 @@ def _about_response(
     match verdict:
         case Decline(reason):
             yield "stored", f"no: {_because(reason)}"
-            kept = None if early is not None else reason
+            quiet = early is not None or outbound.method == "HEAD"
+            kept = None if quiet else reason
             account = Account(boarded.rule.name, forward, kept=kept)
             yield "Cache-Status", _rendered(boarded, account)
         case Keep(stored):
@@ -187,6 +193,8 @@ def _status(boarded: Boarded, verdict: Bypass | Refuse) -> str:
 
 
 def _rendered(boarded: Boarded, account: Account) -> str:
+    if boarded.snapshot.show_key and account.failed is None:
+        account = replace(account, key=boarded.key.text.decode("latin-1"))
     return account.cache_status().render(boarded.snapshot.name).decode()
 
 

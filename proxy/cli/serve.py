@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,12 +49,13 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
         raise ConfigError("--redis: this release keeps its entries in memory; leave the flag out")
     flags = {"upstream": upstream, "listen": listen, "admin": admin, "workers": workers}
     settings = load(config, flags, os.environ)
-    data = _bind(settings.listen, "listen")
-    admin_socket = None if settings.admin is None else _bind(settings.admin, "admin")
-    service = Service(settings, str(config or "settings"))
-    service.log_to_stdout()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(service, data, admin_socket))
+    with ExitStack() as listeners:
+        data = listeners.enter_context(_bind(settings.listen, "listen"))
+        admin_socket = settings.admin and listeners.enter_context(_bind(settings.admin, "admin"))
+        service = Service(settings, str(config or "settings"))
+        service.log_to_stdout()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(service, data, admin_socket))
 
 
 def _bind(address: Address, setting: str) -> socket.socket:
@@ -63,7 +64,8 @@ def _bind(address: Address, setting: str) -> socket.socket:
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise ConfigError(f"{setting}: cannot listen on {address}: {error.strerror}") from error
+        why = (error.strerror or str(error)).partition(" (")[0]  # socket adds the address
+        raise ConfigError(f"{setting}: cannot listen on {address}: {why}") from error
 
 
 class _Server(uvicorn.Server):

@@ -41,6 +41,16 @@ def retrieval(boarded: Boarded) -> Boarded:
     return _boarded(boarded.snapshot.ruleset.match(request), request, boarded.snapshot)
 
 
+def seen_alike(boarded: Boarded, home: Boarded) -> bool:
+    """Tell whether the upstream saw no more of this request than a retrieval at `home` shows it.
+
+    A POST goes up unselected: what home's key ignores may have shaped the answer to it.
+    """
+    request = replace(boarded.outbound, method="GET")
+    shown = selected(home.rule, request)
+    return shown.target == request.target and set(shown.fields) == set(request.fields)
+
+
 def uri_tag(uri: Uri, snapshot: Snapshot) -> bytes:
     """Return the tag of everything that is stored for a URI, whatever else its keys hold."""
     return uri_of(snapshot.ruleset, Request("GET", *uri))

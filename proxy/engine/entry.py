@@ -32,7 +32,11 @@ class Entry:
         head = sum(  # a name is held as it came and in lower case
             2 * len(name) + len(value) + self.LINE_OVERHEAD for name, value in self.stored.fields
         )
-        return self.OVERHEAD + len(self.text) + head + len(self.body)
+        selecting = sum(  # comes from clients, so that it has to count
+            len(name) + len(value or b"") + self.LINE_OVERHEAD
+            for name, value in self.stored.selecting
+        )
+        return self.OVERHEAD + len(self.text) + head + selecting + len(self.body)
 
 
 def joined(old: Entry, new: Entry) -> Entry | None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, assert_never
 
 from proxy.engine import fill
-from proxy.engine.boarding import Boarded, retrieval
+from proxy.engine.boarding import Boarded, retrieval, seen_alike
 from proxy.engine.entry import Entry
 from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
 from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
@@ -50,7 +50,7 @@ _OF_THE_REQUEST: Final = frozenset({Reason.REQUEST_NO_STORE, Reason.CREDENTIALS}
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods of which a second try does no more than the first (9110 §9.2.2)."""
 
-_PARTIAL: Final = 206
+_RANGED: Final = frozenset({206, 416})
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
 _SERVER_ERROR: Final = 500
@@ -94,7 +94,7 @@ class Fetcher:
             request = validation.conditional(request, errand.entry.stored)
         rest = errand.part and parts.rest_of(request, errand.part.stored)
         inbound, moment = await self._sent(rest or request, errand)
-        if errand.part is not None and inbound.head.status == _PARTIAL and rest:
+        if errand.part is not None and inbound.head.status in _RANGED and rest:
             landed = await self._completed(errand, errand.part, inbound, moment, flight)
             if landed is not None:
                 return landed
@@ -143,7 +143,9 @@ class Fetcher:
         request = boarded.outbound
         home = retrieval(boarded) if request.method == "POST" else boarded
         born = self._invalidated(boarded, home.tags, head, flight.born)
-        cached = reuse.triage(home.outbound, home.rule.terms, ambiguous=home.ambiguous) is None
+        cached = (home is boarded or seen_alike(boarded, home)) and (
+            reuse.triage(home.outbound, home.rule.terms, ambiguous=home.ambiguous) is None
+        )
         if cached and request.method == "HEAD" and head.status == _OK:
             self._shelf.heed_head(boarded, head, moment)
         if self._stands_in(errand, head):

@@ -26,9 +26,15 @@ class Fields:
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = tuple(lines)
         index: dict[bytes, tuple[bytes, ...]] = {}
+        further: dict[bytes, list[bytes]] = {}  # joined once: a name may come thousands of times
         for name, value in self.lines:
             lower = name.lower()
-            index[lower] = (*index[lower], value) if lower in index else (value,)
+            if lower in index:
+                further.setdefault(lower, []).append(value)
+            else:
+                index[lower] = (value,)
+        for lower, values in further.items():
+            index[lower] += tuple(values)
         self._index = index
 
     def all(self, name: bytes) -> tuple[bytes, ...]:

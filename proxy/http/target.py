@@ -27,7 +27,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _BAD_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # Dot segments, empty inner segments, backslashes, controls: what two readers read differently.
-_AMBIGUOUS: Final = re.compile(rb"[\x00-\x1f\x7f\\]|//|/\.\.?(?:[/;]|\Z)")
+_AMBIGUOUS: Final = re.compile(rb"[\x00-\x1f\x7f\\]|/[/;]|/\.\.?(?:[/;]|\Z)")
+_DELIMITER: Final = re.compile(rb"[;?#]")
 
 _REFERENCE: Final = re.compile(
     rb"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*+):)?+"
@@ -126,6 +127,18 @@ def segments(path: bytes) -> tuple[bytes, ...] | None:
     if not decoded.startswith(b"/") or _AMBIGUOUS.search(decoded):
         return None
     return tuple(decoded.split(b"/")[1:])
+
+
+def undelimited(path: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
+    """Return the segments as other readers cut them, or None if there is nothing to cut.
+
+    Some servers end a segment at `;` (3986 §3.3), and some a path at a decoded `?` or `#`.
+    """
+    decoded = b"/".join(path)
+    if not _DELIMITER.search(decoded):
+        return None
+    ended = re.split(rb"[?#]", decoded, maxsplit=1)[0]
+    return tuple(segment.partition(b";")[0] for segment in ended.split(b"/"))
 
 
 def resolve(

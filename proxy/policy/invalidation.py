@@ -11,8 +11,8 @@ from proxy.http.message import Head, Request
 Uri = tuple[str, bytes, bytes]
 """Scheme, authority and origin-form target."""
 
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Methods known to change nothing (9110 §9.2.1); any other counts as unsafe."""
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH"})
+"""Methods registered as changing nothing (9110 §9.2.1, §16.1.1); any other counts as unsafe."""
 
 _NON_ERROR: Final = range(200, 400)
 

@@ -66,6 +66,8 @@ def rest_of(request: Request, stored: Stored) -> Request | None:
         return None
     if request.method != "GET" or is_partial_or_conditional(request):
         return None
+    if part.last + 1 == part.size:  # nothing is lacking; past the end only a 416 could come
+        return None
     lines = ((b"Range", b"bytes=%d-" % (part.last + 1)), (b"If-Range", tag.render()))
     return replace(request, fields=request.fields.plus(*lines))
 

@@ -140,13 +140,11 @@ def _past_its_lifetime(
     stored: Stored, directives: Directives, staleness: float
 ) -> Stale | MustValidate:
     """Decide about an answer that is `staleness` seconds past its lifetime (9111 §4.2.4)."""
-    if directives.max_age is None and 0 < stored.stale_while_revalidate >= staleness:
+    asked_for = directives.max_stale is not None and staleness <= directives.max_stale
+    unlimited = directives.max_age is None and directives.max_stale is None
+    if (unlimited or asked_for) and 0 < stored.stale_while_revalidate >= staleness:
         return Stale(stored, Reason.STALE_WHILE_REVALIDATE, refresh=True)
-    if (
-        directives.max_stale is not None
-        and staleness <= directives.max_stale
-        and stored.may_be_stale
-    ):
+    if asked_for and stored.may_be_stale:
         return Stale(stored, Reason.MAX_STALE, refresh=False)
     return MustValidate(stored, Reason.STALE)
 

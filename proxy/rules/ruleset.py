@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.http.message import Request
-from proxy.http.target import segments
+from proxy.http.target import segments, undelimited
 from proxy.policy.terms import Credentials, Timeouts
 from proxy.rules.conditions import Condition, conditions_of
 from proxy.rules.paths import Trie, parse
@@ -51,6 +51,12 @@ class Ruleset:
         path = segments(request.path)
         if path is None:
             return Match(self.rules[-1], ambiguous=True)
+        found, otherwise_read = self._first(path, request), undelimited(path)
+        if otherwise_read and self._first(otherwise_read, request).rule is not found.rule:
+            return Match(self.rules[-1], ambiguous=True)  # /me;x is no way around a rule for /me
+        return found
+
+    def _first(self, path: tuple[bytes, ...], request: Request) -> Match:
         for number, captures in self._trie.candidates(path):
             if _all_hold(self._conditions[number], request):
                 return Match(self.rules[number], captures)

@@ -88,3 +88,9 @@ async def test_a_rest_that_breaks_off_is_cut_and_not_kept(play: Play) -> None:
 
     assert told.cut
     assert play.stored().part is not None
+
+
+async def test_a_rest_that_cannot_be_satisfied_is_answered_with_the_whole(play: Play) -> None:
+    await begun(play)
+    play.script(reply(416, *PART), reply(200, *PART, body=b"new"))
+    assert (await play.get()).body == b"new"

@@ -1,0 +1,56 @@
+"""What a `Near` promises, held by the naive one and by the memory tier alike."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from proxy.engine.entry import Entry
+from proxy.engine.ports import NaiveNear, Near
+from proxy.store.memory import MemoryStore
+from tests.policy.cases import stored
+
+STORED = stored("Cache-Control: max-age=60")
+STORES: dict[str, Callable[[], Near]] = {
+    "naive": NaiveNear,
+    "memory": lambda: MemoryStore(1_000_000),
+}
+
+
+def entry(body: bytes) -> Entry:
+    return Entry(b"text", replace(STORED, length=len(body)), body, (), 0)
+
+
+@pytest.fixture(params=STORES)
+def near(request: pytest.FixtureRequest) -> Near:
+    return STORES[request.param]()
+
+
+def test_what_is_unknown_is_nothing(near: Near) -> None:
+    assert near.get(b"key") == ()
+    near.drop(b"key")
+
+
+def test_what_was_put_is_got(near: Near) -> None:
+    entries = (entry(b"one"), entry(b"two"))
+    near.put(b"key", entries)
+    assert near.get(b"key") == entries
+    assert near.get(b"key") == entries
+    assert near.get(b"other") == ()
+
+
+def test_the_last_put_counts(near: Near) -> None:
+    near.put(b"key", (entry(b"one"), entry(b"two")))
+    near.put(b"key", (entry(b"three"),))
+    assert [e.body for e in near.get(b"key")] == [b"three"]
+    near.put(b"key", ())
+    assert near.get(b"key") == ()
+
+
+def test_what_was_dropped_is_gone(near: Near) -> None:
+    near.put(b"key", (entry(b"one"),))
+    near.put(b"other", (entry(b"two"),))
+    near.drop(b"key")
+    near.drop(b"key")
+    assert near.get(b"key") == ()
+    assert [e.body for e in near.get(b"other")] == [b"two"]
