@@ -162,7 +162,7 @@ _RESPONSE: Final[_Table] = (
 
 _SOUND: Final = re.compile(
     rb"(?P<name>%(token)s)"
-    rb'(?:=(?:(?P<token>%(token)s)|"(?P<quoted>(?:[^"\\]++|\\.)*+)"))?+'
+    rb'(?:=(?:(?P<token>%(token)s)|"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*)"))?'
     rb"[ \t]*+(?:,|\Z)" % {b"token": TOKEN},
     re.DOTALL,
 )

@@ -34,6 +34,7 @@ _FORWARDING: Final = frozenset(
         *(b"x-forwarded-proto", b"x-forwarded-protocol", b"x-forwarded-scheme"),
         *(b"x-forwarded-ssl", b"x-forwarded-prefix"),
         *(b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
+        *(b"x-forwarded", b"x-scheme", b"x-script-name"),
     }
 )
 # These do not tell how the request came but make another request of it, one that the key does
@@ -55,6 +56,8 @@ _TWINNED: Final = (
     | HOP_BY_HOP
     | PROXY_OWN
     | {b"cache-control", b"content-encoding", b"content-length", b"content-type"}
+    | {b"accept-charset", b"accept-encoding", b"accept-language", b"user-agent"}
+    | {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range"}
 )
 
 _OURS: Final = frozenset(

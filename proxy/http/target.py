@@ -19,7 +19,7 @@ _ABSOLUTE: Final = re.compile(
 # Of the reg-name of 3986 §3.2.2 only what names a host in practice: percent-encoding and
 # sub-delims, the comma above all, only ever serve to be read in two ways.
 _AUTHORITY: Final = re.compile(
-    rb"(?P<host>\[(?P<v6>[0-9A-Fa-f:.]++)\]|[\w~-]++(?:\.[\w~-]++)*+\.?+)(?::(?P<port>\d{0,5}+))?+",
+    rb"(?P<host>\[(?P<v6>[0-9A-Fa-f:.]++)\]|[\w~-]++(?:\.[\w~-]++)*\.?)(?::(?P<port>\d{0,5}+))?",
 )
 _LONGEST_HOST: Final = 255
 _LARGEST_PORT: Final = 65_535
@@ -31,9 +31,9 @@ _AMBIGUOUS: Final = re.compile(rb"[\x00-\x1f\x7f\\]|/[/;]|/\.\.?(?:[/;]|\Z)")
 _DELIMITER: Final = re.compile(rb"[;?#]")
 
 _REFERENCE: Final = re.compile(
-    rb"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*+):)?+"
-    rb"(?://(?P<authority>[^/?#]*+))?+"
-    rb"(?P<path>[^?#]*+)(?P<query>\?[^#]*+)?+(?:#.*+)?+"
+    rb"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*+):)?"
+    rb"(?://(?P<authority>[^/?#]*+))?"
+    rb"(?P<path>[^?#]*+)(?P<query>\?[^#]*+)?(?:#.*+)?"
 )
 
 

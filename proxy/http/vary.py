@@ -36,13 +36,13 @@ _PREFERENCES: Final = {
 
 _PARTS: Final = {b"token": TOKEN, b"quoted": QUOTED}
 _MEMBER: Final = re.compile(
-    rb"[ \t,]*+(?P<range>%(token)s(?:/%(token)s)?+)"
-    rb"(?P<parameters>(?:[ \t]*+;[ \t]*+(?:%(token)s=(?:%(token)s|%(quoted)s))?+)*+)"
+    rb"[ \t,]*+(?P<range>%(token)s(?:/%(token)s)?)"
+    rb"(?P<parameters>(?:[ \t]*+;[ \t]*+(?:%(token)s=(?:%(token)s|%(quoted)s))?)*)"
     rb"[ \t]*+(?:,|\Z)" % _PARTS,
     re.DOTALL,
 )
 _PARAMETER: Final = re.compile(
-    rb"[ \t]*+;[ \t]*+(?:(?P<name>%(token)s)=(?P<value>%(token)s|%(quoted)s))?+" % _PARTS,
+    rb"[ \t]*+;[ \t]*+(?:(?P<name>%(token)s)=(?P<value>%(token)s|%(quoted)s))?" % _PARTS,
     re.DOTALL,
 )
 _WEIGHT: Final = re.compile(rb"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")

@@ -181,7 +181,10 @@ def _flaw(response: httpx.Response) -> str | None:
 
 def _ours(error: Exception) -> SidecacheError:
     kind = next((ours for foreign, ours in ERRORS if isinstance(error, foreign)), UpstreamBroken)
-    return kind(str(error) or type(error).__name__)
+    text = str(error)
+    if isinstance(error, httpx.ProtocolError):
+        text = text.partition(": ")[0]  # behind it the parser quotes what came, secrets too
+    return kind(text or type(error).__name__)
 
 
 def _is_end(error: BaseException | None) -> bool:

@@ -11,9 +11,9 @@ import pytest
 
 from proxy.http import dates
 from proxy.http.message import Fields, Head, Line, Request
-from proxy.policy import admission
+from proxy.policy import admission, freshness
 from proxy.policy.admission import Moment
-from proxy.policy.stored import Stored
+from proxy.policy.stored import Lifetime, Stored
 from proxy.policy.terms import Terms
 from proxy.policy.verdicts import Admission, Keep
 
@@ -45,6 +45,11 @@ def ask(*lines: str, method: str = "GET", target: str = "/thing") -> Request:
     return Request(method, "http", b"api.test", target.encode(), fields(*lines))
 
 
+def asking(directives: str) -> Request:
+    """Make the same request with these directives."""
+    return ask(f"Cache-Control: {directives}")
+
+
 GET: Final = ask()
 _USUAL: Final = fields(f"Date: {at(0)}", "Content-Length: 5")
 
@@ -58,6 +63,18 @@ def head(status: int, *lines: str) -> Head:
     """Make a head with a Date of T and a Content-Length of 5 where the lines have none."""
     given = fields(*lines)
     return Head(status, given.plus(*(line for line in _USUAL if line[0].lower() not in given)))
+
+
+def control(directives: str, *lines: str, status: int = 200) -> Head:
+    """Make such a head with these directives."""
+    return head(status, f"Cache-Control: {directives}", *lines)
+
+
+def lifetime(response: Head, terms: Terms = TERMS, draw: float = 0.0) -> Lifetime | None:
+    """Return the lifetime of a response that arrives at T."""
+    said, targeted = freshness.governing(response.fields, terms.targets)
+    date = freshness.date_of(response.fields, T)
+    return freshness.lifetime_of(response, said, terms, targeted=targeted, date=date, draw=draw)
 
 
 def admit(

@@ -46,6 +46,10 @@ FIELDS = {  # what comes beside FRESH, what is kept beside it
     ),
     "9110-6.6.1-date-is-added": ((), (DATE,)),
     "9110-6.6.1-an-invalid-date-is-left": (("Date: x",), ("Date: x",)),
+    "9111-5.2.2.6-no-transform-nothing-is": (
+        ("Cache-Control: no-transform", "Content-Encoding: x", "Content-Type: a/b", DATE),
+        ("Cache-Control: no-transform", "Content-Encoding: x", "Content-Type: a/b", DATE),
+    ),
     "9111-5.5-warning": (('Warning: 110 - "x"', DATE), ('Warning: 110 - "x"', DATE)),
     "9213-2.2-fields-not-on-the-list-pass": (
         ("Other-Cache-Control: no-store", DATE),
@@ -108,6 +112,7 @@ def test_private_validators_are_not_known() -> None:
 SHARED = {
     "9111-3.5-public": ("public, max-age=1", TERMS, True),
     "9111-3.5-plain": ("max-age=1", TERMS, False),
+    "rule-ttl-alone-overrides-nothing": ("s-maxage=1", Terms(ttl=9.0), True),
     "9111-3.5-override-drops-s-maxage": (
         "s-maxage=1",
         Terms(cache=Caching.OVERRIDE, ttl=9.0),

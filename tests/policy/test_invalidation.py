@@ -21,6 +21,9 @@ METHODS = {
     "9110-9.2.1-head": ("HEAD", False),
     "9110-9.2.1-options": ("OPTIONS", False),
     "9110-9.2.1-trace": ("TRACE", False),
+    "9110-16.1.1-registered-as-safe-propfind": ("PROPFIND", False),
+    "9110-16.1.1-registered-as-safe-report": ("REPORT", False),
+    "9110-16.1.1-registered-as-safe-search": ("SEARCH", False),
 }
 
 

@@ -4,7 +4,7 @@ from proxy.http.message import Request
 from proxy.http.ranges import ContentRange
 from proxy.policy import parts
 from proxy.policy.stored import Stored
-from tests.policy.cases import GET, ask, at, stored, table
+from tests.policy.cases import GET, ask, at, head, stored, table
 
 FRESH = "Cache-Control: max-age=60"
 
@@ -114,3 +114,50 @@ JOINS = {
 @pytest.mark.parametrize(("old", "new", "place"), table(JOINS))
 def test_join(old: Stored, new: Stored, place: ContentRange | None) -> None:
     assert parts.join(old, new) == place
+
+
+BEGINNING = part("0-9/20", A)
+
+RESTS = {
+    "9111-3.3-the-rest-of-a-beginning": (BEGINNING, GET, (b"bytes=10-", b'"a"')),
+    "9111-3.3-not-of-a-middle": (OLD, GET, None),
+    "9111-3.3-nothing-is-lacking": (part("0-19/20", A), GET, None),
+    "9111-3.3-size-unknown": (part("0-9/*", A), GET, None),
+    "9111-3.4-weak-validator": (part("0-9/20", WEAK), GET, None),
+    "9111-3.4-no-validator": (part("0-9/20"), GET, None),
+    "9111-3.3-a-whole-has-no-rest": (stored(FRESH, A), GET, None),
+    "9111-3.3-another-range-is-asked-for": (BEGINNING, ranged("bytes=5-14"), None),
+    "9111-3.3-a-condition-goes-before": (BEGINNING, ask('If-None-Match: "b"'), None),
+    "9110-14.2-head-has-no-range": (BEGINNING, ask(method="HEAD"), None),
+}
+
+
+@pytest.mark.parametrize(("held", "request_", "expected"), table(RESTS))
+def test_rest_of(held: Stored, request_: Request, expected: tuple[bytes, bytes] | None) -> None:
+    rest = parts.rest_of(request_, held)
+    found = rest and (rest.fields.joined(b"range"), rest.fields.joined(b"if-range"))
+    assert found == expected
+
+
+RESULTS = {
+    "9111-3.4-exactly-what-was-missing": (BEGINNING, "10-19/20", A, 206, True),
+    "9111-3.4-more": (BEGINNING, "9-19/20", A, 206, False),
+    "9111-3.4-less": (BEGINNING, "10-18/20", A, 206, False),
+    "9110-15.3.7.3-other-size": (BEGINNING, "10-20/21", A, 206, False),
+    "9111-3.4-other-validator": (BEGINNING, "10-19/20", B, 206, False),
+    "9111-3.4-weak-validator": (BEGINNING, "10-19/20", WEAK, 206, False),
+    "9111-3.4-no-validator": (BEGINNING, "10-19/20", "X: 1", 206, False),
+    "9110-14.4-unreadable": (BEGINNING, "many", A, 206, False),
+    "9110-15.5.17-refused": (BEGINNING, "*/20", A, 416, False),
+    "9111-3.4-a-whole-lacks-nothing": (stored(FRESH, A), "10-19/20", A, 206, False),
+    "9111-3.4-size-unknown": (part("0-9/*", A), "10-19/20", A, 206, False),
+}
+
+
+@pytest.mark.parametrize(("held", "place", "tag", "status", "whole"), table(RESULTS))
+def test_completed(held: Stored, place: str, tag: str, status: int, *, whole: bool) -> None:
+    came = parts.completed(held, head(status, FRESH, f"Content-Range: bytes {place}", tag))
+    assert (came is not None) is whole
+    if came is not None:
+        assert (came.status, came.fields.first(b"content-length")) == (200, b"20")
+        assert b"content-range" not in came.fields

@@ -9,7 +9,7 @@ from proxy.policy import reuse
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
 from proxy.policy.terms import Terms
-from tests.policy.cases import GET, TERMS, T, ask, at, stored, table
+from tests.policy.cases import GET, TERMS, T, ask, asking, at, stored, table
 
 FRESH = "Cache-Control: max-age=60"
 VARY = "Vary: Accept-Language, X-A"
@@ -103,10 +103,6 @@ def held(directives: str) -> Stored:
     return stored(f"Cache-Control: {directives}", 'ETag: "a"')
 
 
-def asking(directives: str) -> Request:
-    return ask(f"Cache-Control: {directives}")
-
-
 ERROR, CUT = False, True
 GIVEN, UNREACHABLE = Reason.STALE_IF_ERROR, Reason.STALE_UNREACHABLE
 BRIEF = Terms(stale_if_unreachable=10.0)
@@ -120,6 +116,22 @@ INSTEAD = {  # stored, asked, terms, later, unreachable
         69,
         ERROR,
         GIVEN,
+    ),
+    "9111-4.3.3-5xx-is-no-answer-if-one-may-stand-in": (
+        held("max-age=60, stale-if-error=9"),
+        GET,
+        TERMS,
+        61,
+        ERROR,
+        GIVEN,
+    ),
+    "9111-4.3.3-5xx-is-the-answer-if-none-may": (
+        held("max-age=60, must-revalidate"),
+        GET,
+        TERMS,
+        61,
+        ERROR,
+        None,
     ),
     "5861-4-outside-the-window": (
         held("max-age=60, stale-if-error=9"),

@@ -42,6 +42,7 @@ RICH = stored(
     *(FRESH, TAG, TYPE, f"Expires: {at(60)}", "Vary: X-A", "Content-Location: /thing.txt"),
     *(f"Last-Modified: {at(-5)}", "Content-Encoding: gzip", "Content-Language: de", "X-A: 1"),
     *("CDN-Cache-Control: max-age=60", "Accept-Ranges: bytes", "Content-Disposition: inline"),
+    *("Content-Digest: x", "Repr-Digest: x", "Content-Range: bytes 0-4/9"),
 )
 DATED = stored(FRESH, f"Last-Modified: {at(-50)}", TYPE)
 EMPTY = replace(HELD, length=0)
