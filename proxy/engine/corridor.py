@@ -35,7 +35,7 @@ from proxy.http.message import Request
 from proxy.policy import credentials, reuse
 from proxy.policy.parts import covers
 from proxy.policy.reasons import Family, Reason
-from proxy.policy.validation import is_partial_or_conditional, whole
+from proxy.policy.validation import is_partial_or_conditional, personal, whole
 from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale, Verdict
 
 _GATEWAY_TIMEOUT: Final = 504
@@ -184,7 +184,9 @@ class Corridor:
         match landing:
             case Validated(head, entry, kept):
                 account = replace(account, kept=kept, fwd_status=head.status)
-                return self._stored(visit, entry, account)
+                answer = self._stored(visit, entry, account)
+                own = () if collapsed else personal(head, entry.stored)
+                return replace(answer, fields=answer.fields.plus(*own))
             case Unshareable(head, inbound, reason):
                 stale = self._instead_of(visit, landing)
                 if stale is not None:

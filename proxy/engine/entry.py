@@ -52,10 +52,16 @@ def joined(old: Entry, new: Entry) -> Entry | None:
         start = part.first - place.first
         body[start : start + part.length] = entry.body
     stored = replace(new.stored, part=place, length=place.length)
-    if place.length == place.size:
-        fields = stored.fields.without({b"content-range"})
-        stored = replace(stored, status=200, fields=fields, part=None)
-    return replace(new, stored=stored, body=bytes(body))
+    return _promoted(replace(new, stored=stored, body=bytes(body)))
+
+
+def _promoted(entry: Entry) -> Entry:
+    """Return an entry that lacks nothing of the whole as the 200 that it is (9110 §15.3.7.3)."""
+    stored = entry.stored
+    if stored.part is None or stored.part.length != stored.part.size:
+        return entry
+    fields = stored.fields.without({b"content-range"})
+    return replace(entry, stored=replace(stored, status=200, fields=fields, part=None))
 
 
 def with_entry(
@@ -66,6 +72,7 @@ def with_entry(
     It takes the place of every variant that would have matched the request; a new part joins
     the part that is held, and never displaces a whole. At most `limit` stay, the latest first.
     """
+    new = _promoted(new)
     others = [e for e in present if not reuse.matches(request, e.stored.selecting)]
     rivals = [e for e in present if reuse.matches(request, e.stored.selecting)]
     if new.stored.part is not None:

@@ -25,6 +25,8 @@ _LONGEST_HOST: Final = 255
 _LARGEST_PORT: Final = 65_535
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+_ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}")
+_UNRESERVED: Final = re.compile(rb"[A-Za-z0-9\-._~]")
 _BAD_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # Dot segments, empty inner segments, backslashes, controls: what two readers read differently.
 _AMBIGUOUS: Final = re.compile(rb"[\x00-\x1f\x7f\\]|/[/;]|/\.\.?(?:[/;]|\Z)")
@@ -111,6 +113,19 @@ def normal_authority(scheme: str, authority: bytes) -> bytes:
     host = found["host"].removesuffix(b".")
     port = int(found["port"] or _DEFAULT_PORTS.get(scheme, 0))
     return host if port == _DEFAULT_PORTS.get(scheme, 0) else b"%s:%d" % (host, port)
+
+
+def normal_target(target: bytes) -> bytes:
+    """Return the target with unreserved characters decoded and escapes in upper case.
+
+    Two targets that 3986 §6.2.2 calls equivalent become one; nothing else does.
+    """
+    return _ESCAPE.sub(_normal_escape, target) if b"%" in target else target
+
+
+def _normal_escape(escape: re.Match[bytes]) -> bytes:
+    decoded = unquote_to_bytes(escape[0])
+    return decoded if _UNRESERVED.fullmatch(decoded) else escape[0].upper()
 
 
 def segments(path: bytes) -> tuple[bytes, ...] | None:

@@ -82,6 +82,15 @@ def updated(stored: Stored, head: Head) -> Head:
     return Head(stored.status, Fields((*kept, *fresh, *age, length)))
 
 
+def personal(head: Head, stored: Stored) -> tuple[Line, ...]:
+    """Return the lines of a 304 that are for the caller who validated, and for no other.
+
+    Set-Cookie, and what the directives keep from being stored (9111 §5.2.2.4, §5.2.2.7, §7.3).
+    """
+    names = {b"set-cookie"} | stored.directives.no_cache_fields | stored.directives.private_fields
+    return tuple(line for line in head.fields if line[0].lower() in names)
+
+
 def not_modified(request: Request, stored: Stored) -> bool:
     """Tell whether the client's copy is the stored response: answer 304 (9110 §13.2.2).
 

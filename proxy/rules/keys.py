@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Final
 
 from proxy.http.message import Fields, Request
-from proxy.http.target import normal_authority
+from proxy.http.target import normal_authority, normal_target
 from proxy.policy.terms import Credentials
 from proxy.rules import cookies, query
 from proxy.rules.rule import KeySpec, Rule
@@ -97,7 +97,7 @@ def key_for(rule: Rule, request: Request) -> Key:
     text = _joined((rule.name.encode(), _method_class(request))) + location
     for label, value in _keyed(rule, request):
         text += _joined((label.encode(), value))
-    return Key(_digest(text), text, _digest(location))
+    return Key(_digest(text), text, _uri(request))
 
 
 def uri_of(rules: Ruleset, request: Request) -> bytes:
@@ -108,7 +108,7 @@ def uri_of(rules: Ruleset, request: Request) -> bytes:
     """
     read = replace(request, method="GET")
     rule = rules.match(read).rule
-    return _digest(_joined(_location(selected(rule, read))))
+    return _uri(selected(rule, read))
 
 
 def parts(rule: Rule, request: Request) -> tuple[tuple[str, str], ...]:
@@ -128,6 +128,11 @@ def _method_class(request: Request) -> bytes:
 def _location(request: Request) -> tuple[bytes, bytes, bytes]:
     authority = normal_authority(request.scheme, request.authority)
     return request.scheme.encode(), authority, request.target
+
+
+def _uri(request: Request) -> bytes:
+    scheme, authority, target = _location(request)
+    return _digest(_joined((scheme, authority, normal_target(target))))
 
 
 def _keyed(rule: Rule, request: Request) -> Iterator[tuple[str, bytes | None]]:

@@ -135,3 +135,8 @@ def test_the_cost_is_the_memory_it_takes() -> None:
     tracemalloc.stop()
     counted = sum(e.cost for e in entries)
     assert counted == pytest.approx(after - before, rel=0.4)
+
+
+def test_what_a_client_sent_costs_as_much_as_what_is_kept_of_the_answer() -> None:
+    short, long = (entry(FRESH, "Vary: X", asked=f"X: {'x' * size}") for size in (1, 10_001))
+    assert long.cost - short.cost == 10_000

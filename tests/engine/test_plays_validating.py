@@ -63,12 +63,32 @@ async def test_an_unconditional_304_is_passed_on_without_a_body(play: Play) -> N
     assert (told.status, told.body) == (304, b"")
 
 
-async def test_9111_7_3_set_cookie_of_a_304_is_not_merged(play: Play) -> None:
+async def test_9111_7_3_set_cookie_of_a_304_is_for_the_one_who_asked(play: Play) -> None:
     await stale(play)
     play.script(reply(304, FRESH, "Set-Cookie: a=1"))
-    assert (await play.get())["set-cookie"] is None
+    leader, follower = await asyncio.gather(play.get(), play.get())
+    assert (leader["set-cookie"], follower["set-cookie"]) == ("a=1", None)
     assert b"set-cookie" not in play.stored().fields
-    assert (await play.get()).reason == "fresh"
+    again = await play.get()
+    assert (again.reason, again["set-cookie"]) == ("fresh", None)
+
+
+@pytest.mark.parametrize("said", ["no-cache", "private"])
+async def test_a_field_that_may_not_be_stored_is_for_the_one_who_validated(
+    play: Play, said: str
+) -> None:
+    directive = f'Cache-Control: max-age=60, {said}="x-user"'
+    await stale(play, directive, 'ETag: "1"', "X-User: first")
+    play.script(reply(304, directive, "X-User: second"))
+    assert (await play.get())["x-user"] == "second"
+    assert (await play.get())["x-user"] is None
+
+
+async def test_9110_15_3_7_3_a_206_that_lacks_nothing_is_stored_as_the_whole(play: Play) -> None:
+    play.script(reply(206, *TAGGED, "Content-Range: bytes 0-4/5", body=b"hello"))
+    await play.get("Range: bytes=0-")
+    told = await play.get()
+    assert (told.status, told.body, told.reason) == (200, b"hello", "fresh")
 
 
 @pytest.mark.parametrize("said", ["no-store", "private"])

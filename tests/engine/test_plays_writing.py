@@ -189,3 +189,19 @@ async def test_9111_5_2_2_6_no_transform_bytes_stay_as_they_came(play: Play) -> 
     first, second = await play.get("Accept-Encoding: br"), await play.get()
     assert first.body == second.body == coded
     assert second["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        pytest.param("/~thing", "/%7Ething", id="9110-4.2.3-unreserved"),
+        pytest.param("/a%2fb", "/a%2Fb", id="9110-4.2.3-case-of-escapes"),
+    ],
+)
+async def test_a_write_voids_every_spelling_of_its_uri(
+    play: Play, stored: str, written: str
+) -> None:
+    play.script(reply(200, FRESH), reply(204))
+    await play.get(target=stored)
+    await play.get(target=written, method="DELETE")
+    assert not play.kept(target=stored)

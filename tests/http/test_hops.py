@@ -95,7 +95,10 @@ def test_a_stranger_sets_none_of_these_nor_their_twins(name: bytes) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [b"Content_Length", b"Transfer_Encoding", b"Cache_Control", b"X-Forwarded_For"],
+    [
+        *(b"Content_Length", b"Transfer_Encoding", b"Cache_Control", b"X-Forwarded_For"),
+        *(b"Accept_Language", b"User_Agent", b"If_None_Match"),
+    ],
 )
 def test_twins_are_dropped_even_from_a_trusted_peer(name: bytes) -> None:
     assert forwarded((name, b"evil"), trusted=True) == OWN_LINES

@@ -9,6 +9,7 @@ from proxy.http.target import (
     resolve,
     segments,
     split_absolute,
+    undelimited,
 )
 
 BASE = ("http", b"a", b"/b/c/d;p?q")
@@ -153,6 +154,7 @@ def test_normal_authority(scheme: str, authority: bytes, normal: bytes) -> None:
         pytest.param(b"/a/..", None, id="3986-5.2.4-dot-dot"),
         pytest.param(b"/a/%2E%2e/b", None, id="encoded-dots"),
         pytest.param(b"/a%2f..%2fb", None, id="encoded-slashes"),
+        pytest.param(b"/a/;x/b", None, id="parameter-of-nothing"),
         pytest.param(b"/a/..;/b", None, id="dots-before-a-parameter"),
         pytest.param(b"/a/.;x", None, id="dot-before-a-parameter"),
         pytest.param(b"/a\\b", None, id="backslash"),
@@ -167,6 +169,20 @@ def test_normal_authority(scheme: str, authority: bytes, normal: bytes) -> None:
 )
 def test_segments(path: bytes, expected: tuple[bytes, ...] | None) -> None:
     assert segments(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param((b"a", b"b"), None, id="nothing-to-cut"),
+        pytest.param((b"a;x=1;y", b"b"), (b"a", b"b"), id="3986-3.3-parameters"),
+        pytest.param((b"a", b"b?c", b"d"), (b"a", b"b"), id="query"),
+        pytest.param((b"a#", b"d"), (b"a",), id="fragment"),
+        pytest.param((b"a;b?c;d", b"e"), (b"a",), id="all"),
+    ],
+)
+def test_undelimited(path: tuple[bytes, ...], expected: tuple[bytes, ...] | None) -> None:
+    assert undelimited(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -229,3 +245,16 @@ def test_resolve_beyond_the_origin(
 def test_resolve_from_the_whole_server() -> None:
     assert resolve(b"x", "http", b"a", b"*") is None
     assert resolve(b"/x", "http", b"a", b"*") == ("http", b"a", b"/x")
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        pytest.param(b"/a?b=c", b"/a?b=c", id="3986-6.2.2-nothing-to-do"),
+        pytest.param(b"/%7euser", b"/~user", id="3986-6.2.2.2-unreserved"),
+        pytest.param(b"/a%2fb%c3", b"/a%2Fb%C3", id="3986-6.2.2.1-case"),
+        pytest.param(b"/a%zz%", b"/a%zz%", id="3986-6.2.2-no-escape"),
+    ],
+)
+def test_normal_target(given: bytes, normal: bytes) -> None:
+    assert target.normal_target(given) == normal
