@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UPSTREAM ?=
+CONFIG ?=
 LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9090
 
 .PHONY: run test check format docs bench lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
-	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --listen "$(LISTEN)" --admin "$(ADMIN)"
+	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
+	  --listen "$(LISTEN)" --admin "$(ADMIN)"
 
 test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
 	@$(BIN)/coverage erase

@@ -30,19 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: ExitStack) -> int:
-    processes: list[subprocess.Popen[bytes]] = []
-    upstream = options.upstream
+    listen, admin = _address(options.listen), _address(options.admin)
+    for host, port in filter(None, (listen, admin)):
+        if _is_taken(host, port):
+            print(f"{host}:{port} is in use; choose others: make run LISTEN=... ADMIN=...")
+            return 1
+    processes = []
+    upstream, config = options.upstream, options.config
     if not upstream:
         port = _free_port(CATALOG_PORT)
-        upstream = f"http://127.0.0.1:{port}"
+        upstream, config = f"http://127.0.0.1:{port}", config or str(CONFIG)
         processes.append(_started(stack, ["examples.catalog", "--port", str(port)]))
-        _await_port(port, processes[0])
-    flags = ["--config", str(CONFIG), "--upstream", upstream]
-    flags += ["--listen", options.listen, "--admin", options.admin]
+        _await_port("127.0.0.1", port, processes[0])
+    flags = ["--upstream", upstream, "--listen", options.listen, "--admin", options.admin]
+    flags += ["--config", config] if config else []
     processes.append(_started(stack, ["proxy", "serve", *flags]))
-    host, _, port_text = options.listen.rpartition(":")
-    if _await_port(int(port_text), processes[-1], host):
-        print(_advice(f"http://{options.listen}", options.admin, own=not options.upstream))
+    if listen and _await_port(*listen, processes[-1]):
+        print(_advice(options, own=not options.upstream), flush=True)
     while all(process.poll() is None for process in processes):
         time.sleep(0.2)
     return next(p.returncode for p in processes if p.returncode is not None)
@@ -51,9 +55,24 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--upstream", default="", help="stand before this instead of the catalog")
+    parser.add_argument("--config", default="", help="rules, instead of the catalog's or none")
     parser.add_argument("--listen", default="127.0.0.1:8080")
     parser.add_argument("--admin", default="127.0.0.1:9090")
     return parser
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    """Return host and port, or None for `off` and what serve will refuse with its own words."""
+    host, _, port = text.rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdigit() else None
+
+
+def _is_taken(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _started(stack: ExitStack, module: list[str]) -> subprocess.Popen[bytes]:
@@ -79,29 +98,28 @@ def _free_port(wanted: int) -> int:
         return port
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes], host: str = "127.0.0.1") -> bool:
+def _await_port(host: str, port: int, process: subprocess.Popen[bytes]) -> bool:
     """Wait until the process listens; False when it ended instead."""
     deadline = time.monotonic() + WAIT
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
+        if _is_taken(host, port):
             return True
+        time.sleep(0.05)
     return False
 
 
-def _advice(url: str, admin: str, *, own: bool) -> str:
+def _advice(options: argparse.Namespace, *, own: bool) -> str:
+    url = f"http://{options.listen}"
     tries = [
         (f"curl -i {url}/products/1", "twice: a miss, then a hit, and why"),
         (f"curl -i {url}/me -H 'Authorization: Bearer account-7'", "private: never stored"),
-        (f"curl -i {url}/slow?ms=800", "slow once, then not"),
+        (f"curl -i '{url}/slow?ms=800'", "slow once, then not"),
         (f"curl -i {url}/_requests", "what reached the catalog"),
     ]
     if not own:
         tries = [(f"curl -i {url}/", "look at Cache-Status")]
-    tries.append((f"curl -s http://{admin}/metrics", "what was counted"))
+    if options.admin != "off":
+        tries.append((f"curl -s http://{options.admin}/metrics", "what was counted"))
     width = max(len(command) for command, _ in tries)
     lines = [f"  {command:<{width}}   # {remark}" for command, remark in tries]
     return "\n".join(["", "Try in another terminal:", *lines, "", "Ctrl-C ends it."])

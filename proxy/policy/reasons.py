@@ -167,7 +167,10 @@ ACCOUNTS: Final[dict[Reason, Account]] = {
         "9110 §7.6.2", "Max-Forwards is 0: the request ends here, unanswered by the upstream: 501."
     ),
     Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
-    Reason.UPSTREAM_UNREACHABLE: _refuse("9110 §15.6.3", "No connection to the upstream: 502."),
+    Reason.UPSTREAM_UNREACHABLE: _refuse(
+        "9110 §15.6.3",
+        "No connection to the upstream: 502, or 504 where must-revalidate forbids a stale answer.",
+    ),
     Reason.UPSTREAM_BROKEN: _refuse("9110 §15.6.3", "The upstream's message broke off: 502."),
     Reason.UPSTREAM_TIMEOUT: _refuse("9110 §15.6.5", "The upstream ran out of time: 504."),
     Reason.S_MAXAGE: _keep("9111 §5.2.2.10", "Lifetime from s-maxage."),

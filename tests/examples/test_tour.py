@@ -29,8 +29,8 @@ def tour() -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, f"http://{listen}"
     finally:
         if process.poll() is None:
-            process.kill()
-        process.wait()
+            process.terminate()  # not killed: it has two processes of its own to end
+        process.wait(timeout=20)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -70,3 +70,28 @@ def test_interrupt_ends_both_processes(tour: tuple[subprocess.Popen[str], str]) 
     assert process.wait(timeout=20) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+def test_a_port_in_use_is_told_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = [sys.executable, "-m", "examples.tour", "--listen", address, "--admin", "off"]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert told.returncode == 1
+    assert told.stdout == f"{address} is in use; choose others: make run LISTEN=... ADMIN=...\n"
+
+
+def test_another_upstream_gets_no_rules_of_the_catalog() -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    flags = ["--upstream", "http://127.0.0.1:9", "--listen", listen, "--admin", "off"]
+    command = [sys.executable, "-u", "-m", "examples.tour", *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert "Cache-Status" in advice(process)
+            answer = httpx.get(f"http://{listen}/products/1")
+        finally:
+            process.terminate()
+
+    assert answer.status_code == 502
+    assert "detail=upstream-unreachable" in answer.headers["cache-status"]

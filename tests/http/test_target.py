@@ -7,6 +7,7 @@ from proxy.http.target import (
     normal_authority,
     request_target,
     resolve,
+    normal_target,
     segments,
     split_absolute,
     undelimited,
@@ -257,4 +258,4 @@ def test_resolve_from_the_whole_server() -> None:
     ],
 )
 def test_normal_target(given: bytes, normal: bytes) -> None:
-    assert target.normal_target(given) == normal
+    assert normal_target(given) == normal
