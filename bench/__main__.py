@@ -9,16 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from bench import machine, report
+from bench import cpu, machine, report
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
 from bench.rounds import Plan, measure
 from bench.servers import contenders
-
-N = TypeVar("N", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,12 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run(options.suite, Plan(options.rounds, options.seconds), options.json)
     except KeyboardInterrupt:
         return 130
-    except BenchError as error:
+    except (BenchError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
-        return error.status
-    except OSError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return BenchError.status
+        return error.status if isinstance(error, BenchError) else BenchError.status
     finally:
         end_all()
     return 0
@@ -49,6 +43,7 @@ def _stop(*_: object) -> None:
 
 
 def _run(suite: str, plan: Plan, file: Path | None) -> None:
+    cpu.require_proc()
     require("wrk")
     cores = Cores.here()
     facts = machine.facts(cores)
@@ -75,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _between(kind: Callable[[str], N], least: N, most: N) -> Callable[[str], N]:
-    def convert(text: str) -> N:
+def _between(kind: type[int | float], least: float, most: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
         value = kind(text)
         if not least <= value <= most:
             raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")

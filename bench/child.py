@@ -36,6 +36,14 @@ class Cores:
         return cls(None, None)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a child runs: its working folder, which takes its output, and its core."""
+
+    folder: Path
+    core: int | None
+
+
 def require(tool: str) -> None:
     """Raise `MissingTool` unless the program is installed."""
     if not shutil.which(tool):
@@ -45,27 +53,24 @@ def require(tool: str) -> None:
 @contextmanager
 def started(
     command: Sequence[str],
-    folder: Path,
     name: str,
-    core: int | None,
+    place: Place,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command in `folder` while the context lasts, its output in `name`.out and `name`.err.
+    """Run a command while the context lasts, its output in the files `name`.out and `name`.err.
 
     Raises `BenchError` when it cannot be started.
     """
-    pin = [] if core is None else ["taskset", "-c", str(core)]
-    with (
-        Path(folder, f"{name}.out").open("wb") as out,
-        Path(folder, f"{name}.err").open("wb") as err,
-    ):
+    pin = [] if place.core is None else ["taskset", "-c", str(place.core)]
+    out_file, err_file = (Path(place.folder, f"{name}.{kind}") for kind in ("out", "err"))
+    with out_file.open("wb") as out, err_file.open("wb") as err:
         try:
             process = subprocess.Popen(
                 [*pin, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                cwd=folder,
+                cwd=place.folder,
                 env=environ,
                 start_new_session=True,  # a Ctrl-C is ours alone, and a group can be ended whole
             )

@@ -13,6 +13,8 @@ from typing import Final
 from bench.errors import BenchError
 
 _PROC: Final = Path("/proc")
+_TICKS: Final = (11, 12, 13, 14)
+"""Where utime, stime, cutime and cstime stand, counted from the field behind the name."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,20 @@ class Stat:
     ticks: int
 
 
+def require_proc() -> None:
+    """Raise `BenchError` where the system has no /proc as Linux has it."""
+    if not Path(_PROC, "self", "stat").exists():
+        raise BenchError("CPU time is read from /proc, which this system does not have")
+
+
 def spent(pid: int) -> float:
     """Return the CPU seconds, user and system, of a process and all its descendants.
 
-    Raises `BenchError` when there is no such process, or no /proc.
+    Raises `BenchError` when there is no such process.
     """
     table = _processes()
     if pid not in table:
-        raise BenchError(f"process {pid} has ended, or /proc does not show it")
+        raise BenchError(f"process {pid} has ended")
     return sum(table[member].ticks for member in _descent(pid, table)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -44,7 +52,7 @@ def parse(text: str) -> Stat:
     # The second field is the program's name in parentheses, which may itself hold ") ".
     fields = text.rpartition(")")[2].split()
     try:
-        return Stat(parent=int(fields[1]), ticks=sum(map(int, fields[11:15])))
+        return Stat(parent=int(fields[1]), ticks=sum(int(fields[at]) for at in _TICKS))
     except (IndexError, ValueError) as error:
         raise BenchError(f"/proc/PID/stat is not understood: {text!r}") from error
 

@@ -7,15 +7,16 @@ import json
 import math
 import signal
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.child import last_line, started
+from bench.asked import Asked
+from bench.child import Place, last_line, started
 from bench.errors import BenchError
 
-CONNECTIONS: Final = 64
+_CONNECTIONS: Final = 64
+_TIMEOUT: Final = "10s"  # a slow answer is a figure, not a failure
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
 _FAILURES: Final = ("connect", "read", "write", "timeout", "status")
 _GRACE: Final = 10.0
@@ -31,31 +32,26 @@ class Load:
     p99_us: int
 
 
-def drive(  # noqa: PLR0913, PLR0917 - what one load is made of
-    port: int, target: str, fields: Sequence[str], seconds: float, core: int | None, folder: Path
-) -> Load:
-    """Load a server for some seconds; a target that ends in `/` is the beginning of new ones.
-
-    Raises `BenchError` when any request failed.
-    """
-    command = _command(f"http://127.0.0.1:{port}{target}", fields, seconds)
-    with started(command, folder, "wrk", core) as process:
+def drive(port: int, asked: Asked, seconds: float, place: Place) -> Load:
+    """Load the server on the port; raises `BenchError` when any request failed."""
+    with started(_command(port, asked, seconds), "wrk", place) as process:
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # wrk counts whole seconds only; this ends it sooner
             _finish(process)
     if process.returncode != 0:
-        raise BenchError(f"wrk: {last_line(folder, 'wrk')}")
-    return parse(Path(folder, "wrk.out").read_text(encoding="utf-8"))
+        raise BenchError(f"wrk: {last_line(place.folder, 'wrk')}")
+    return parse(Path(place.folder, "wrk.out").read_text(encoding="utf-8"))
 
 
-def _command(url: str, fields: Sequence[str], seconds: float) -> list[str]:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{math.ceil(seconds)}s", "-s", str(_SCRIPT)]
-    for field in fields:
+def _command(port: int, asked: Asked, seconds: float) -> list[str]:
+    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{math.ceil(seconds)}s", "-s", str(_SCRIPT)]
+    command += ["--timeout", _TIMEOUT]
+    for field in asked.fields:
         command += ["-H", field]
-    prefix = "/" + url.split("/", 3)[3]
-    return [*command, url, "--", *([prefix] if prefix.endswith("/") else [])]
+    command.append(f"http://127.0.0.1:{port}{asked.target}")
+    return [*command, "--", asked.target] if asked.unique else command
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:

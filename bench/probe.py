@@ -4,19 +4,21 @@ Must not measure anything.
 """
 
 import http.client
-from collections.abc import Sequence
 from typing import Final
 
+from bench.asked import Asked
 from bench.errors import BenchError
 
 _TIMEOUT: Final = 10.0
+_COUNT: Final = Asked("/requests/")
 
 
-def ask(port: int, target: str, fields: Sequence[str] = ()) -> tuple[int, bytes]:
+def ask(port: int, asked: Asked) -> tuple[int, bytes]:
     """Return status and body of a GET; raises OSError or http.client.HTTPException."""
+    fields = dict(field.split(": ", 1) for field in asked.fields)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     try:
-        connection.request("GET", target, headers=dict(field.split(": ", 1) for field in fields))
+        connection.request("GET", asked.target, headers=fields)
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -26,22 +28,26 @@ def ask(port: int, target: str, fields: Sequence[str] = ()) -> tuple[int, bytes]
 def is_up(port: int) -> bool:
     """Tell whether HTTP is spoken on the port yet."""
     try:
-        ask(port, "/requests/")
+        ask(port, _COUNT)
     except (OSError, http.client.HTTPException):
         return False
     return True
 
 
 def origin_requests(port: int) -> int:
-    """Return how many requests the origin on the port has answered."""
-    return int(ask(port, "/requests/")[1])
+    """Return how many requests the origin on the port has answered; raises `BenchError`."""
+    return int(_answer("origin", port, _COUNT)[1])
 
 
-def expect(port: int, target: str, fields: Sequence[str], status: int, who: str) -> None:
+def expect(server: str, port: int, asked: Asked, status: int) -> None:
     """Raise `BenchError` unless the answer has the status that is wanted."""
-    try:
-        got, _ = ask(port, target, fields)
-    except (OSError, http.client.HTTPException) as error:
-        raise BenchError(f"{who}: GET {target} failed: {error!r}") from error
+    got, _ = _answer(server, port, asked)
     if got != status:
-        raise BenchError(f"{who}: GET {target} gave {got}, expected {status}")
+        raise BenchError(f"{server}: GET {asked.target} gave {got}, expected {status}")
+
+
+def _answer(server: str, port: int, asked: Asked) -> tuple[int, bytes]:
+    try:
+        return ask(port, asked)
+    except (OSError, http.client.HTTPException) as error:
+        raise BenchError(f"{server}: GET {asked.target} failed: {error!r}") from error

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import cpu
+from bench.asked import Asked
 from bench.cases import Case
-from bench.child import Cores
+from bench.child import Cores, Place
 from bench.errors import BenchError
 from bench.load import Load, drive
 from bench.probe import expect, origin_requests
@@ -60,13 +61,12 @@ def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
     """Measure one case with servers of its own; raises `BenchError`."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecache-bench-")))
-        home.chmod(0o701)
-        source = stack.enter_context(origin(_folder(home, "origin"), cores.load))
+        source = stack.enter_context(origin(_place(home, "origin", cores.load)))
         servers = [
-            stack.enter_context(CONTENDERS[name](source.port, _folder(home, name), cores.server))
+            stack.enter_context(CONTENDERS[name](source.port, _place(home, name, cores.server)))
             for name in contenders()
         ]
-        bench = _Bench(case, plan.seconds, source.port, cores.load, _folder(home, "wrk"))
+        bench = _Bench(case, plan.seconds, source.port, _place(home, "wrk", cores.load))
         for server in servers:
             bench.warm(server)
         samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
@@ -76,10 +76,10 @@ def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
         return samples
 
 
-def _folder(home: Path, name: str) -> Path:
+def _place(home: Path, name: str, core: int | None) -> Place:
     folder = home / name
     folder.mkdir()
-    return folder
+    return Place(folder, core)
 
 
 @dataclass(frozen=True)
@@ -89,35 +89,37 @@ class _Bench:
     case: Case
     seconds: float
     origin_port: int
-    load_core: int | None
-    folder: Path
+    load_place: Place
 
     def warm(self, server: Server) -> None:
-        """Ask twice, so that what can be kept is kept, and see that the answer is right."""
-        case = self.case
-        expect(server.port, "/hit/1", (), 200, server.name)
-        expect(server.port, self._target("warm"), case.fields, case.status, server.name)
+        """Have what can be kept be kept, and see that the case's own answer is right."""
+        expect(server.name, server.port, Asked("/hit/1"), 200)
+        expect(server.name, server.port, self._asked("warm"), self.case.status)
 
     def sample(self, server: Server, number: int) -> Sample:
         """Load the server once, and see that the upstream was asked as the case says."""
-        target = self._target(f"{server.name}-{number}")
+        asked = self._asked(f"{server.name}-{number}")
         reached = -origin_requests(self.origin_port)
         spent = -cpu.spent(server.pid)
-        load = drive(
-            server.port, target, self.case.fields, self.seconds, self.load_core, self.folder
-        )
+        try:
+            load = drive(server.port, asked, self.seconds, self.load_place)
+        except BenchError as error:
+            raise BenchError(f"{server.name}, case {self.case.name!r}: {error}") from error
         spent += cpu.spent(server.pid)
         reached += origin_requests(self.origin_port)
         self._check(server, load, reached)
         return Sample(load.requests, load.duration_us / 1e6, spent, load.p50_us, load.p99_us)
 
-    def _target(self, mark: str) -> str:
-        return f"{self.case.target}{mark}/" if self.case.unique else self.case.target
+    def _asked(self, mark: str) -> Asked:
+        case = self.case
+        target = f"{case.target}{mark}/" if case.unique else case.target
+        return Asked(target, case.fields, case.unique)
 
     def _check(self, server: Server, load: Load, reached: int) -> None:
-        wanted = "every" if self.case.upstream else "none"
-        if reached < load.requests if self.case.upstream else reached:
+        case = self.case
+        right = reached >= load.requests if case.upstream else reached == 0
+        if not right:
             raise BenchError(
-                f"{server.name}: {reached} of {load.requests} requests of case"
-                f" {self.case.name!r} reached the upstream, expected {wanted}"
+                f"{server.name}, case {case.name!r}: {reached} of {load.requests} requests"
+                f" reached the upstream, expected {'all' if case.upstream else 'none'}"
             )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.child import last_line, started
+from bench.child import Place, last_line, started
 from bench.errors import BenchError
 from bench.probe import is_up
 
@@ -26,6 +26,7 @@ _SIDECACHE_ENVIRON: Final = {"PYTHONPATH": str(_ROOT), "SIDECACHE_LOG__ACCESS": 
 
 _NGINX_CONF: Final = """\
 daemon off;
+{user}
 worker_processes 1;
 pid nginx.pid;
 error_log stderr warn;
@@ -66,38 +67,40 @@ class Server:
     pid: int
 
 
-def origin(folder: Path, core: int | None) -> AbstractContextManager[Server]:
+def origin(place: Place) -> AbstractContextManager[Server]:
     """Run the origin."""
     port = _free_port()
     environ = os.environ | {"PYTHONPATH": str(_ROOT)}
     command = [sys.executable, "-m", "bench.origin", str(port)]
-    return _serving("origin", command, port, folder, core, environ)
+    return _serving("origin", command, port, place, environ)
 
 
-def sidecache(upstream: int, folder: Path, core: int | None) -> AbstractContextManager[Server]:
+def sidecache(upstream: int, place: Place) -> AbstractContextManager[Server]:
     """Run Sidecache as it comes, but for the access log, which nginx does not write here either."""
     port = _free_port()
     own = {name: text for name, text in os.environ.items() if not name.startswith("SIDECACHE_")}
     command = [sys.executable, "-m", "proxy", "serve"]
     command += ["--upstream", f"http://127.0.0.1:{upstream}"]
     command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{_free_port()}"]
-    return _serving("sidecache", command, port, folder, core, own | _SIDECACHE_ENVIRON)
+    return _serving("sidecache", command, port, place, own | _SIDECACHE_ENVIRON)
 
 
-def nginx(upstream: int, folder: Path, core: int | None) -> AbstractContextManager[Server]:
+def nginx(upstream: int, place: Place) -> AbstractContextManager[Server]:
     """Run nginx with one worker and `proxy_cache`, everything else as it comes."""
     port = _free_port()
-    folder.chmod(0o701)  # started by root, its worker is another user and must reach the cache
-    Path(folder, "nginx.conf").write_text(
-        _NGINX_CONF.format(port=port, origin=upstream), encoding="utf-8"
+    # Started by root, its worker would be another user, to whom a temporary folder is closed.
+    user = "" if os.geteuid() else "user root;"
+    Path(place.folder, "nginx.conf").write_text(
+        _NGINX_CONF.format(port=port, origin=upstream, user=user), encoding="utf-8"
     )
-    command = ["nginx", "-p", f"{folder}/", "-c", "nginx.conf"]
-    return _serving("nginx", command, port, folder, core)
+    command = ["nginx", "-p", f"{place.folder}/", "-c", "nginx.conf"]
+    return _serving("nginx", command, port, place)
 
 
-Start = Callable[[int, Path, int | None], AbstractContextManager[Server]]
+Starter = Callable[[int, Place], AbstractContextManager[Server]]
+"""Starts a server before the origin on the port."""
 
-CONTENDERS: Final[Mapping[str, Start]] = {"nginx": nginx, "sidecache": sidecache}
+CONTENDERS: Final[Mapping[str, Starter]] = {"nginx": nginx, "sidecache": sidecache}
 """Who is measured, the yardstick first."""
 
 
@@ -107,19 +110,18 @@ def contenders() -> list[str]:
 
 
 @contextmanager
-def _serving(  # noqa: PLR0913, PLR0917 - what a process is started with
+def _serving(
     name: str,
     command: Sequence[str],
     port: int,
-    folder: Path,
-    core: int | None,
+    place: Place,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    with started(command, folder, name, core, environ) as process:
+    with started(command, name, place, environ) as process:
         deadline = time.monotonic() + _START
         while not is_up(port):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"{name} did not start: {last_line(folder, name)}")
+                raise BenchError(f"{name} did not start: {last_line(place.folder, name)}")
             time.sleep(0.02)
         yield Server(name, port, process.pid)
 

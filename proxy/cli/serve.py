@@ -51,7 +51,9 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
     settings = load(config, flags, os.environ)
     with ExitStack() as listeners:
         data = listeners.enter_context(_bind(settings.listen, "listen"))
-        admin_socket = settings.admin and listeners.enter_context(_bind(settings.admin, "admin"))
+        admin_socket = None
+        if settings.admin is not None:
+            admin_socket = listeners.enter_context(_bind(settings.admin, "admin"))
         service = Service(settings, str(config or "settings"))
         service.log_to_stdout()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

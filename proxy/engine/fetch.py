@@ -4,6 +4,7 @@ It ends in a landing: kept and shared, validated, for the leader alone, or faile
 must not know who waits for it.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from proxy.engine.entry import Entry
 from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
 from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
 from proxy.engine.shelf import Shelf
-from proxy.errors import SidecacheError, UpstreamBroken
+from proxy.errors import SidecacheError, UpstreamBroken, UpstreamUnreachable
 from proxy.http import dates, hops
 from proxy.http.message import Head, Request, content_length
 from proxy.policy import admission, freshness, invalidation, parts, reuse, validation
@@ -118,7 +119,15 @@ class Fetcher:
         repeatable = errand.body is None and errand.entry is None and request.method in IDEMPOTENT
         timeouts = errand.boarded.rule.terms.timeouts
         outbound = Outbound(request, errand.body, timeouts, repeatable)
-        inbound = await self._upstream.send(outbound)
+        try:
+            inbound = await self._upstream.send(outbound)
+        except UpstreamUnreachable:
+            raise
+        except (SidecacheError, asyncio.CancelledError):
+            # Whether a write without an answer took place nobody knows: it counts as one.
+            if uris := invalidation.doubtful(request):
+                self._shelf.invalidate(uris, errand.boarded)
+            raise
         return inbound, Moment(departed, self._clock.now(), self._clock.draw())
 
     def _received(self, inbound: Inbound, errand: Errand) -> Head:

@@ -35,5 +35,12 @@ def invalidated(request: Request, head: Head) -> tuple[Uri, ...]:
     return tuple(found)
 
 
+def doubtful(request: Request) -> tuple[Uri, ...]:
+    """Return the URIs to invalidate when `request` was sent and no answer came."""
+    if request.method in SAFE:
+        return ()
+    return ((request.scheme, request.authority, request.target),)
+
+
 def _origin(uri: Uri) -> tuple[str, bytes]:
     return uri[0], target.normal_authority(uri[0], uri[1])

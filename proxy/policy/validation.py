@@ -65,8 +65,7 @@ def agrees(head: Head, stored: Stored) -> bool:
     tag, modified = fields.first(b"etag"), fields.first(b"last-modified")
     length = fields.first(b"content-length")
     return (
-        stored.part is None
-        and stored.status == head.status
+        stored.status == head.status
         and (tag is None or parse_etag(tag) == stored.etag)
         and (modified is None or dates.parse(modified) == stored.last_modified)
         and (length is None or length == str(stored.length).encode())

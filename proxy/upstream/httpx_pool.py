@@ -5,7 +5,9 @@ response means to the cache.
 """
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from typing import Any, Final, cast
 
 import h11
@@ -52,7 +54,9 @@ class HttpxUpstream:
             max_keepalive_connections=max_keepalive,
             keepalive_expiry=_KEEPALIVE,
         )
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False)
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=_trusted(), limits=limits, retries=0, trust_env=False
+        )
 
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
@@ -129,13 +133,18 @@ class HttpxInbound:
     async def aclose(self) -> None:
         """Give the connection back; up, where a body was not read to its end."""
         if self._bodyless and not self._response.is_closed:
-            async for _ in self.chunks():  # an empty body has to be read to free the connection
-                pass
+            await anext(self.chunks(), b"")  # only what was read, if empty, frees a connection
         await self._close()
 
     async def _close(self) -> None:
         _refuse_surplus(self._response.stream)
         await self._response.aclose()
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return the context that TLS is spoken in; made once, as reading the certificates is slow."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class _Connection:
@@ -189,10 +198,8 @@ def _ours(error: Exception) -> SidecacheError:
 
 def _is_end(error: BaseException | None) -> bool:
     """Tell whether a connection ended, rather than brought what is no response."""
-    if isinstance(error, httpx.RemoteProtocolError):
-        return str(error).startswith(
-            "Server disconnected"
-        )  # it has no type of its own
+    if isinstance(error, httpx.RemoteProtocolError):  # it has no type of its own
+        return str(error).startswith("Server disconnected")
     return isinstance(error, httpx.NetworkError)
 
 
@@ -214,7 +221,7 @@ def _refuse_surplus(stream: Any) -> None:  # noqa: ANN401 - private parts of thr
 def _unread(stream: Any) -> bool:  # noqa: ANN401 - see above
     """Tell whether bytes wait between parser and socket, where httpcore does not look for them."""
     if isinstance(stream, TLSStream):
-        if stream._read_bio.pending or stream._ssl_object.pending():  # noqa: SLF001 - see above
+        if stream._read_bio.pending:  # noqa: SLF001 - records that nobody has decrypted
             return True
         stream = stream.transport_stream
     return bool(stream._protocol.read_queue)  # noqa: SLF001 - see above

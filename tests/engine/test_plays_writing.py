@@ -1,10 +1,18 @@
 """Plays of writing: what an unsafe method voids, and the one answer to it that is kept."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from tests.engine.scripted import Play, ask, reply, settle
+from proxy.errors import (
+    ClientGone,
+    SidecacheError,
+    UpstreamBroken,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from tests.engine.scripted import Play, ask, failing, reply, settle
 
 FRESH = "Cache-Control: max-age=60"
 TARGETS = ("/thing", "/thing?a=1", "/other", "/third")
@@ -166,6 +174,35 @@ async def test_a_post_that_a_purge_overtakes_is_not_kept(play: Play, reader: str
     await play.get(method="DELETE")
     head.set()
     assert (await client).body == b"hello"
+    assert play.kept() == ()
+
+
+UNANSWERED = {
+    "broken": (UpstreamBroken("cut"), True),
+    "timeout": (UpstreamTimeout("late"), True),
+    "client-gone-in-its-body": (ClientGone("gone"), True),
+    "never-sent": (UpstreamUnreachable("refused"), False),
+}
+
+
+@pytest.mark.parametrize(("error", "voids"), UNANSWERED.values(), ids=UNANSWERED)
+async def test_a_write_without_an_answer_may_have_happened(
+    play: Play, error: SidecacheError, *, voids: bool
+) -> None:
+    await play.fill(FRESH)
+    play.script(failing(error))
+    with suppress(ClientGone):
+        await play.get(method="PUT")
+    assert (play.kept() == ()) is voids
+
+
+async def test_a_write_whose_client_leaves_may_have_happened(play: Play) -> None:
+    await play.fill(FRESH)
+    play.script(reply(204, body=[], waits=asyncio.Event()))
+    client = play.begin(method="PUT")
+    await settle()
+    client.cancel()
+    await settle()
     assert play.kept() == ()
 
 

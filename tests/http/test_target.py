@@ -5,9 +5,9 @@ import pytest
 from proxy.errors import RequestError
 from proxy.http.target import (
     normal_authority,
+    normal_target,
     request_target,
     resolve,
-    normal_target,
     segments,
     split_absolute,
     undelimited,

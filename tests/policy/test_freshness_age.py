@@ -41,6 +41,7 @@ AGES = {
     "9111-5.1-decimals-are-ignored": (("Age: 1.5",), 0, 0),
     "9111-5.1-sign-is-ignored": (("Age: +5",), 0, 0),
     "9111-5.1-word-is-ignored": (("Age: old",), 0, 0),
+    "9111-5.1-trailing-garbage-is-ignored": (("Age: 10x",), 0, 0),
     "9111-5.1-quoted-is-ignored": (('Age: "10"',), 0, 0),
     "9111-5.1-parameter-is-ignored": (("Age: 10;a=b",), 0, 0),
     "9111-5.1-empty-is-ignored": (("Age:",), 0, 0),

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.policy.invalidation import invalidated
+from proxy.policy.invalidation import doubtful, invalidated
 from tests.policy.cases import ask, head, table
 
 OWN = ("http", b"api.test", b"/thing")
@@ -30,6 +30,11 @@ METHODS = {
 @pytest.mark.parametrize(("method", "expected"), table(METHODS))
 def test_by_method(method: str, *, expected: bool) -> None:
     assert invalidated(ask(method=method), head(200)) == ((OWN,) if expected else ())
+
+
+@pytest.mark.parametrize(("method", "expected"), table(METHODS))
+def test_without_an_answer(method: str, *, expected: bool) -> None:
+    assert doubtful(ask(method=method)) == ((OWN,) if expected else ())
 
 
 @pytest.mark.parametrize("status", [199, 200, 201, 204, 299, 302, 303, 399, 400, 404, 500, 503])

@@ -213,6 +213,12 @@ JUDGED = {  # what is stored, what is asked, how much later
         60,
         (Stale, Reason.STALE_WHILE_REVALIDATE),
     ),
+    "5861-3-window-of-a-second": (
+        held("max-age=60, stale-while-revalidate=1"),
+        GET,
+        60.5,
+        (Stale, Reason.STALE_WHILE_REVALIDATE),
+    ),
     "5861-3-outside-the-window": (
         held("max-age=60, stale-while-revalidate=10"),
         GET,

@@ -9,6 +9,7 @@ from proxy.policy import reuse
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
 from proxy.policy.terms import Terms
+from proxy.policy.verdicts import Stale
 from tests.policy.cases import GET, TERMS, T, ask, asking, at, stored, table
 
 FRESH = "Cache-Control: max-age=60"
@@ -140,6 +141,22 @@ INSTEAD = {  # stored, asked, terms, later, unreachable
         70,
         ERROR,
         None,
+    ),
+    "5861-4-window-of-a-second": (
+        held("max-age=60, stale-if-error=1"),
+        GET,
+        TERMS,
+        60.5,
+        ERROR,
+        GIVEN,
+    ),
+    "9111-4.2-fresh-for-half-a-second-more": (
+        held("max-age=60, must-revalidate"),
+        asking("max-age=5"),
+        TERMS,
+        59.5,
+        CUT,
+        UNREACHABLE,
     ),
     "5861-4-no-window": (held("max-age=60"), GET, TERMS, 61, ERROR, None),
     "5861-4-window-of-zero": (held("max-age=60, stale-if-error=0"), GET, TERMS, 60, ERROR, None),
@@ -277,4 +294,4 @@ def test_instead_of_error(
     reason: Reason | None,
 ) -> None:
     answer = reuse.instead_of_error(request_, kept, terms, T + later, unreachable=unreachable)
-    assert (None if answer is None else answer.reason) is reason
+    assert answer == (None if reason is None else Stale(kept, reason, refresh=False))

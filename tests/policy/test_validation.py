@@ -274,3 +274,19 @@ def test_what_a_304_changes_is_judged_anew() -> None:
     assert (renewed.lifetime.seconds, renewed.age_on_arrival) == (500, 7)
     assert renewed.fields.all(b"age") == ()
     assert fields(A).lines[0] in renewed.fields.lines
+
+
+LISTED = stored('Cache-Control: max-age=60, no-cache="X-A", private="x-b"')
+
+PERSONAL = {
+    "9111-7.3-set-cookie": (NEITHER, ("Set-Cookie: a=b", "X-C: 1"), ("Set-Cookie: a=b",)),
+    "9111-7.3-every-set-cookie": (NEITHER, *[("Set-Cookie: a=b", "set-cookie: c=d")] * 2),
+    "9111-5.2.2.4-qualified-no-cache": (LISTED, ("x-a: 1", "X-C: 1"), ("x-a: 1",)),
+    "9111-5.2.2.7-qualified-private": (LISTED, ("X-B: 1", "X-C: 1"), ("X-B: 1",)),
+    "9111-4.3.4-the-rest-is-for-all": (NEITHER, ("X-A: 1", "X-B: 1"), ()),
+}
+
+
+@pytest.mark.parametrize(("held", "lines", "expected"), table(PERSONAL))
+def test_personal(held: Stored, lines: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert validation.personal(bare(304, *lines), held) == fields(*expected).lines

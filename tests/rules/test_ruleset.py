@@ -56,6 +56,24 @@ def test_an_ambiguous_path_meets_no_rule(target: bytes) -> None:
     assert match == Match(RULES.rules[-1], (), ambiguous=True)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [b"/me;x=1", b"/me;/a", b"/me%3Borders", b"/me%3Fx", b"/me%23x.css", b"/me/a%3f/b"],
+)
+def test_a_delimiter_is_no_way_around_a_rule(target: bytes) -> None:
+    models = [
+        RuleModel.model_validate({"name": "me", "match": {"path": ["/me", "/me/a"]}}),
+        RuleModel.model_validate({"name": "default"}),
+    ]
+
+    assert compile_rules(models, ["", ""]).match(Request("GET", "http", b"a", target)).ambiguous
+
+
+@pytest.mark.parametrize("target", [b"/products/1;x", b"/products/1%3F", b"/else;x", b"/%23"])
+def test_a_delimiter_that_changes_no_rule_changes_nothing(target: bytes) -> None:
+    assert not RULES.match(Request("GET", "http", b"a", target)).ambiguous
+
+
 def test_the_last_rule_takes_what_no_other_took_whatever_it_asks_for() -> None:
     models = [RuleModel.model_validate({"name": "last", "match": {"path": "/a"}})]
 

@@ -1,0 +1,27 @@
+"""The stage: a scripted upstream, the proxy before it, on the event loop of production."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import pytest
+import uvloop
+
+from tests.plays.house import House, house
+from tests.plays.scripted import ScriptedUpstream
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[ScriptedUpstream]:
+    async with ScriptedUpstream() as scripted:
+        yield scripted
+        assert not scripted.unscripted
+
+
+@pytest.fixture
+async def proxy(upstream: ScriptedUpstream) -> AsyncIterator[House]:
+    async with house(upstream.url) as place:
+        yield place

@@ -1,0 +1,67 @@
+"""Pipelines: requests on a connection that ends, or goes wrong, before they are answered."""
+
+import asyncio
+
+import pytest
+
+from tests.plays.house import House
+from tests.plays.rawclient import Cut, request
+from tests.plays.scripted import End, ScriptedUpstream, response
+
+GARBAGE = b"\x00 what is this\r\n\r\n"
+BEGUN = response("200 OK", "Content-Length: 200", "Cache-Control: no-store", body=b"begun")
+
+
+@pytest.mark.parametrize("end", End)
+@pytest.mark.parametrize("steps", [(), (BEGUN,)], ids=["before-the-head", "in-the-body"])
+async def test_the_one_that_is_answered_ends_with_the_connection(
+    proxy: House, upstream: ScriptedUpstream, end: End, steps: tuple[bytes, ...]
+) -> None:
+    """However long the upstream would go on."""
+    upstream.reply(*steps, asyncio.Event())
+    async with proxy.connect() as client:
+        await client.send(request("/endless") + request("/behind"))
+        heard = await upstream.arrival()
+        client.end(end)
+        await asyncio.wait_for(heard.gone.wait(), 10)
+    await proxy.quiet()
+    assert len(upstream.heard) == 1
+
+
+async def test_nothing_is_written_into_an_answer_under_way(
+    proxy: House, upstream: ScriptedUpstream
+) -> None:
+    """9112 §9.3.2: what cannot be parsed behind a request is not answered before it."""
+    upstream.reply(BEGUN, asyncio.Event())
+    async with proxy.connect() as client:
+        await client.send(request("/slow"))
+        answer = await client.head()
+        assert await answer.piece() == b"begun"
+        await client.send(GARBAGE)
+        with pytest.raises(Cut) as cut:
+            await answer.rest()
+    assert cut.value.body == b"begun"
+
+
+async def test_nothing_is_written_before_an_answer_that_is_awaited(
+    proxy: House, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply(asyncio.Event())
+    async with proxy.connect() as client:
+        await client.send(request("/slow"))
+        await upstream.arrival()
+        await client.send(GARBAGE)
+        assert await client.ended() == b""
+
+
+async def test_a_body_that_cannot_be_parsed_is_refused_while_nothing_was_answered(
+    proxy: House, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply(asyncio.Event())
+    async with proxy.connect() as client:
+        await client.send(request("/", "Transfer-Encoding: chunked", method="POST"))
+        await upstream.arrival()
+        await client.send(b"no size\r\n")
+        answer = await client.read()
+        assert (answer.status, answer.first("connection")) == (400, b"close")
+        assert await client.ended() == b""
