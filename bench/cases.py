@@ -30,8 +30,9 @@ _BROWSER: Final = (
     "Accept-Language: en-GB,en;q=0.7,de;q=0.3",
     "Accept-Encoding: gzip, deflate, br",
     "Referer: http://localhost/products",
-    "Cookie: theme=dark; consent=1",
+    "Sec-Fetch-Mode: cors",
 )
+"""What a browser sends, but for a cookie, which would make the answers its own."""
 
 _BASIC: Final = (
     Case("hit", "/hit/1"),

@@ -23,12 +23,9 @@ from proxy.engine.ports import SystemClock
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
-from proxy.settings import Settings, load, ruleset
+from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset
 from proxy.store.memory import MemoryStore
 from proxy.upstream.httpx_pool import HttpxUpstream
-
-CONFIG_VARIABLE = "SIDECACHE_CONFIG"
-"""The environment's name for the configuration file, for servers that import the app."""
 
 
 class Service:

@@ -82,5 +82,7 @@ def install(writer: LineWriter, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [JsonHandler(writer)]
     root.setLevel(level.upper())
-    for name in ("httpx", "httpcore", "uvicorn.access", "asyncio"):
+    for name in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It has a line for every malformed request, which a client must not be able to order.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -39,7 +39,7 @@ NESTED: Final = "__"
 
 _FLAGS: Final[Mapping[str, Loc]] = {"upstream": ("upstream", "url")}
 """Flags with another name than their setting."""
-_CONFIG: Final = "SIDECACHE_CONFIG"
+CONFIG_VARIABLE: Final = "SIDECACHE_CONFIG"
 """Names the file, and is no setting itself."""
 # Kubernetes tells every container of the Services in its namespace; one called `sidecache` must
 # not keep the proxy from starting.
@@ -235,7 +235,7 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[Loc, str], list[str]]:
         name: text
         for name, text in environ.items()
         if name.startswith(PREFIX)
-        and name != _CONFIG
+        and name != CONFIG_VARIABLE
         and not _SERVICE_LINK.fullmatch(f"{name}={text}")
     }
     unknown = [

@@ -8,10 +8,10 @@ import httpx
 import pytest
 import uvicorn
 
-from proxy.app import CONFIG_VARIABLE, DataPlane, Service, create_app
+from proxy.app import DataPlane, Service, create_app
 from proxy.edge.requests import Message
 from proxy.errors import ConfigError
-from proxy.settings import load
+from proxy.settings import CONFIG_VARIABLE, load
 from tests.plays.scripted import ScriptedUpstream, fresh
 
 NOWHERE = "http://127.0.0.1:9"

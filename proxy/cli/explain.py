@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from proxy.cli.options import config_option
 from proxy.engine.answer import Account
 from proxy.engine.boarding import Boarded, board
 from proxy.engine.snapshot import Snapshot
@@ -34,7 +35,7 @@ MAX_RESPONSE = 65_536
 @click.argument("method")
 @click.argument("url")
 @click.option("--header", "headers", multiple=True, metavar="'N: v'", help="A request field.")
-@click.option("--config", type=click.Path(path_type=Path), help="The YAML file with all settings.")
+@config_option
 @click.option(
     "--response",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -50,7 +51,7 @@ def explain(
     snapshot = Snapshot(rules, name=settings.cache_status.name, show_key=settings.cache_status.key)
     boarded = board(_request(method, url, headers), snapshot)
     head = _assumed(time.time()) if response is None else _head(response)
-    now = float(date_of(head.fields, time.time()))  # as if it had just come
+    now = float(date_of(head.fields, time.time()))
     told = [*_about_request(boarded), *_about_response(boarded, head, now, given=bool(response))]
     width = max(len(label) for label, _ in told)
     for label, text in told:
@@ -61,6 +62,9 @@ def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:
     scheme, authority, target = split_absolute(url.encode()) or ("http", b"", url.encode())
     if scheme not in {"http", "https"}:
         raise RequestError(f"{url}: only http and https can be explained")
+    method = method.upper()
+    if not method.replace("-", "").isalpha():
+        raise RequestError(f"{method!r} is no method")
     lines = [_line(text) for text in headers]
     if authority or not any(name.lower() == b"host" for name, _ in lines):
         lines = [line for line in lines if line[0].lower() != b"host"]
@@ -130,7 +134,8 @@ def _about_response(
     boarded: Boarded, head: Head, now: float, *, given: bool
 ) -> Iterator[tuple[str, str]]:
     outbound, terms = boarded.outbound, boarded.rule.terms
-    yield "response", f"{head.status} ({'as given' if given else 'assumed: a plain 200'})"
+    origin = "as given, as if it had just come" if given else "assumed: a plain 200"
+    yield "response", f"{head.status} ({origin})"
     for scheme, authority, target in invalidation.invalidated(outbound, head):
         yield "invalidates", f"{scheme}://{authority.decode()}{target.decode()} (9111 §4.4)"
     early = _early(boarded)

@@ -14,6 +14,7 @@ import click
 import uvicorn
 
 from proxy.app import DataPlane, Service
+from proxy.cli.options import config_option
 from proxy.edge.protocol import Protocol
 from proxy.errors import ConfigError
 from proxy.rules.endpoints import Address
@@ -26,12 +27,17 @@ _BACKLOG: Final = 2048
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="The YAML file with all settings.")
+@config_option
 @click.option("--upstream", metavar="URL", help="The API to stand before.")
 @click.option("--listen", metavar="HOST:PORT", help="Where clients connect [127.0.0.1:8080].")
 @click.option("--admin", metavar="HOST:PORT", help="Where operators connect [127.0.0.1:9090].")
-@click.option("--redis", metavar="URL", help="The cache that all replicas share.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Worker processes [1].")
+@click.option("--redis", metavar="URL", help="Not in this release: it keeps entries in memory.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes [1]; more need Redis.",
+)
 def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
     config: Path | None,
     upstream: str | None,

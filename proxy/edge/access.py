@@ -5,12 +5,13 @@ no field. This module must not know where lines go.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 import orjson
 
-from proxy.engine.answer import Answer
+from proxy.engine.answer import Account
 from proxy.http.message import Request
 
 MAX_PATH: Final = 1_024
@@ -24,6 +25,18 @@ class Logged(Enum):
     ALL = "all"
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One answered request: `at` since the epoch, how long it took, `sent` bytes of body."""
+
+    request: Request
+    status: int
+    account: Account
+    at: float
+    seconds: float
+    sent: int
+
+
 class AccessLog:
     """Writes lines as they are due."""
 
@@ -31,24 +44,22 @@ class AccessLog:
         self._write = write
         self._logged = logged
 
-    def record(
-        self, request: Request, answer: Answer, *, at: float, seconds: float, sent: int
-    ) -> None:
-        """Log one answered request: `at` since the epoch, `sent` bytes of body."""
-        account = answer.account
+    def record(self, exchange: Exchange) -> None:
+        """Log one answered request."""
+        account = exchange.account
         if self._logged is Logged.OFF or (self._logged is Logged.MISSES and account.hit):
             return
         line = {
-            "time": round(at, 3),
-            "method": request.method,
-            "path": request.path[:MAX_PATH].decode("latin-1"),
-            "status": answer.status,
+            "time": round(exchange.at, 3),
+            "method": exchange.request.method,
+            "path": exchange.request.path[:MAX_PATH].decode("latin-1"),
+            "status": exchange.status,
             "rule": account.rule,
             "reason": account.reason.value,
-            "kept": account.kept.value if account.kept else None,
+            "storing": account.kept.value if account.kept else None,
             "failed": account.failed.value if account.failed else None,
-            "ms": round(seconds * 1000, 2),
-            "bytes": sent,
-            "peer": request.peer,
+            "ms": round(exchange.seconds * 1000, 2),
+            "bytes": exchange.sent,
+            "peer": exchange.request.peer,
         }
         self._write(orjson.dumps(line))

@@ -5,21 +5,18 @@ This module must not know how an answer is found.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable
 from typing import Final
 
-from proxy.edge.access import AccessLog
-from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, request_of
-from proxy.engine.answer import Account, Answer, failure
+from proxy.edge.access import AccessLog, Exchange
+from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
+from proxy.engine.answer import Account, Answer, cut, failure
 from proxy.engine.corridor import Corridor, Visit
 from proxy.engine.stats import Stats
 from proxy.errors import ClientGone, RequestError, UpstreamError
 from proxy.http.message import Request
 from proxy.policy.reasons import Reason
-
-log = logging.getLogger("sidecache.edge")
 
 _BODYLESS: Final = frozenset({204, 304})
 _CLOSE: Final = (b"connection", b"close")
@@ -51,7 +48,7 @@ class Door:
             request = request_of(scope)
             visit = self._corridor.visit(request)
         except RequestError as error:
-            await delivery.refuse(error, self._corridor.snapshot.name)
+            await delivery.refuse(refused(scope), error, self._corridor.snapshot.name)
             return
         if b"upgrade" in request.fields:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree
@@ -103,26 +100,28 @@ class _Delivery:
         self._sent = 0
         self.closing = False
 
-    async def refuse(self, error: RequestError, name: str) -> None:
+    async def refuse(self, request: Request, error: RequestError, name: str) -> None:
         """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
         account = Account("none", Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
         self.closing = True
         answer = failure(error.status, error.title, str(error), account, name)
-        await self.deliver(Request("-", "http", b"", b"-"), answer)
+        await self.deliver(request, answer)
 
     async def deliver(self, request: Request, answer: Answer) -> None:
         """Send an answer, then count and log it."""
+        account = answer.account
         try:
             await self._write(request, answer)
         except UpstreamError as error:
             # The head is gone; returning without an end makes the server cut the connection.
-            log.warning("an answer to %s was cut: %s", request.method, error)
+            account = cut(account, error)
         finally:
             if answer.stream is not None:
                 await answer.stream.aclose()
             seconds = time.perf_counter() - self._started
-            self._stats.record(answer.account, seconds, self._sent)
-            self._access.record(request, answer, at=time.time(), seconds=seconds, sent=self._sent)
+            self._stats.record(account, seconds, self._sent)
+            exchange = Exchange(request, answer.status, account, time.time(), seconds, self._sent)
+            self._access.record(exchange)
 
     async def _write(self, request: Request, answer: Answer) -> None:
         await self._send(

@@ -44,6 +44,14 @@ def request_of(scope: Scope) -> Request:
     )
 
 
+def refused(scope: Scope) -> Request:
+    """Return what can be said of a request that `request_of` did not take, for the log."""
+    client = scope.get("client")
+    raw = scope.get(TARGET) or _rebuilt(scope)
+    peer = client[0] if client else None
+    return Request(scope["method"], scope.get("scheme", "http"), b"", raw, peer=peer)
+
+
 def _below(root: bytes, target: bytes) -> bytes:
     """Return what follows the point at which the application is mounted."""
     rest = target[len(root) :]

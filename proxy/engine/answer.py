@@ -1,9 +1,10 @@
 """Answer: what the engine hands to the edge, and the account of how it came about."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from proxy.errors import SidecacheError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.http import problem
 from proxy.http.cache_status import CacheStatus
 from proxy.http.message import Fields
@@ -78,3 +79,18 @@ def failure(status: int, title: str, detail: str, account: Account, name: str) -
         )
     )
     return Answer(status, fields, account, body)
+
+
+def cut(account: Account, error: SidecacheError) -> Account:
+    """Return the account of an answer whose body broke off: it failed, and nothing is stored."""
+    kept = None if account.kept is None else Reason.INCOMPLETE
+    return replace(account, failed=reason_of(error), kept=kept)
+
+
+def reason_of(error: SidecacheError) -> Reason:
+    """Return the reason that an error stands for."""
+    if isinstance(error, UpstreamTimeout):
+        return Reason.UPSTREAM_TIMEOUT
+    if isinstance(error, UpstreamUnreachable):
+        return Reason.UPSTREAM_UNREACHABLE
+    return Reason.UPSTREAM_BROKEN if isinstance(error, UpstreamError) else Reason.BAD_REQUEST

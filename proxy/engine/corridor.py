@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from proxy.engine.answer import Account, Answer, failure
+from proxy.engine.answer import Account, Answer, failure, reason_of
 from proxy.engine.boarding import Boarded, board
 from proxy.engine.delivery import along, from_entry, onward
 from proxy.engine.entry import Entry
@@ -23,13 +23,7 @@ from proxy.engine.ports import Clock, Upstream
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.tasks import Tasks
-from proxy.errors import (
-    ClientGone,
-    SidecacheError,
-    UpstreamError,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from proxy.errors import ClientGone, SidecacheError, UpstreamError
 from proxy.http.hops import ends_here
 from proxy.http.message import Request
 from proxy.policy import credentials, reuse
@@ -231,7 +225,7 @@ class Corridor:
         verdict = visit.verdict
         if isinstance(verdict, MustValidate) and not verdict.stored.may_be_stale:
             status = _GATEWAY_TIMEOUT  # 9111 §5.2.2.2: must-revalidate while disconnected
-        account = replace(self._account(visit), failed=_reason(error))
+        account = replace(self._account(visit), failed=reason_of(error))
         return failure(status, error.title, str(error), account, self.snapshot.name)
 
     def _refresh(self, visit: Visit, entry: Entry) -> None:
@@ -270,11 +264,3 @@ def _fits(visit: Visit, landing: Landing) -> bool:
             return isinstance(error, UpstreamError)  # any other is the leader's own fault
         case _:
             assert_never(landing)
-
-
-def _reason(error: SidecacheError) -> Reason:
-    if isinstance(error, UpstreamTimeout):
-        return Reason.UPSTREAM_TIMEOUT
-    if isinstance(error, UpstreamUnreachable):
-        return Reason.UPSTREAM_UNREACHABLE
-    return Reason.UPSTREAM_BROKEN if isinstance(error, UpstreamError) else Reason.BAD_REQUEST

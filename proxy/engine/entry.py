@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from proxy.http.message import Request
+from proxy.http.message import Fields, Request
 from proxy.policy import parts, reuse
 from proxy.policy.stored import Stored
 
@@ -51,7 +51,8 @@ def joined(old: Entry, new: Entry) -> Entry | None:
     for entry, part in ((old, old.stored.part), (new, new.stored.part)):
         start = part.first - place.first
         body[start : start + part.length] = entry.body
-    stored = replace(new.stored, part=place, length=place.length)
+    fields = Fields((*old.stored.fields.without(new.stored.fields.names()), *new.stored.fields))
+    stored = replace(new.stored, fields=fields, part=place, length=place.length)
     return _promoted(replace(new, stored=stored, body=bytes(body)))
 
 

@@ -88,7 +88,7 @@ def _min_fresh(arguments: list[Argument]) -> int | None:
 
 
 def _demanded(_: list[Argument]) -> bool:
-    """Read a switch that restricts: it counts however it is written."""
+    """Read a switch that counts however it is written, as one that restricts must."""
     return True
 
 
@@ -154,7 +154,7 @@ _RESPONSE: Final[_Table] = (
     (b"proxy-revalidate", "proxy_revalidate", _DEMAND),
     (b"must-understand", "must_understand", _DEMAND),
     (b"public", "public", _GRANT),
-    (b"immutable", "immutable", _GRANT),
+    (b"immutable", "immutable", _DEMAND),  # 8246 §2: an argument is ignored
 )
 
 

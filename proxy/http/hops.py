@@ -45,6 +45,8 @@ _OVERRIDES: Final = frozenset(
         *(b"x-forwarded-path", b"x-forwarded-uri", b"x-http-path-override"),
         *(b"x-forwarded-method", b"x-original-method", b"x-http-method-override"),
         *(b"x-http-method", b"x-method-override"),
+        *(b"x-envoy-original-path", b"x-original-path", b"x-rewrite-uri"),
+        *(b"x-forwarded-context", b"x-middleware-subrequest"),
     }
 )
 UNTRUSTED: Final = _FORWARDING | _OVERRIDES

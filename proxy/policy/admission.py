@@ -80,13 +80,25 @@ def judge(request: Request, head: Head, terms: Terms, moment: Moment) -> Admissi
         said=said,
         kept=_kept_fields(head.fields, said, terms, date),
         lifetime=lifetime,
-        varied=vary.names(head.fields),
+        varied=_varied(head.fields),
     )
     for declines, reason in REFUSALS:
         if declines(case):
             return Decline(reason)
     stored = _stored(case, moment, date)
     return Keep(stored, stored.lifetime.source)
+
+
+def _varied(fields: Fields) -> tuple[bytes, ...] | None:
+    """Return the fields that select this response, None where nothing can match (9111 §4.1).
+
+    Origin is one wherever a single origin is allowed to read the answer: many servers reflect it
+    and forget Vary, and the first caller would lock the others out.
+    """
+    names = vary.names(fields)
+    if names is None or fields.first(b"access-control-allow-origin") in {None, b"*"}:
+        return names
+    return tuple(sorted({*names, b"origin"}))
 
 
 def _overridden(said: Directives) -> Directives:

@@ -52,7 +52,7 @@ def test_a_pass_that_reaches_the_upstream_is_a_sample() -> None:
 @pytest.mark.usefixtures("bare")
 def test_failed_requests_are_an_error() -> None:
     case = Case("pass", "/none/", status=404, unique=True, upstream=True)
-    with pytest.raises(BenchError, match="bare, case 'pass': of .* some failed: .* status"):
+    with pytest.raises(BenchError, match=r"bare, case 'pass': of .* some failed: .* status"):
         rounds.measure(case, BRIEF, Cores(None, None))
 
 

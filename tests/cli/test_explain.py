@@ -64,7 +64,7 @@ def test_a_story_from_request_to_second_request(config: Path, tmp_path: Path) ->
     assert ("key", "target = /products/7?page=2") in told_of
     assert len(texts["key digest"]) == 32
     assert texts["look-up"] == "the cache is asked"
-    assert texts["response"] == "200 (as given)"
+    assert texts["response"] == "200 (as given, as if it had just come)"
     assert texts["stored"].startswith("yes: max-age: ")
     assert texts["lifetime"].startswith("60 s = ")
     assert texts["age"].startswith("10 s on arrival")
@@ -92,6 +92,13 @@ def test_an_answer_that_must_be_asked_for_each_time(tmp_path: Path) -> None:
     assert texts["stale"].startswith("never: ")
     assert texts["asked again"].startswith("no-cache: ")
     assert [label for label, _ in told_of].count("Cache-Status") == 1
+
+
+def test_an_answer_that_may_be_stale_on_purpose_alone(tmp_path: Path) -> None:
+    """s-maxage forbids staleness, and the response's own window allows it again."""
+    lines = ("Cache-Control: s-maxage=60, stale-while-revalidate=30", "Content-Length: 5")
+    texts = dict(story("GET", "/thing", *head(tmp_path, *lines)))
+    assert texts["stale"] == "30 s while a refresh runs (5861 §3)"
 
 
 def test_a_write_and_what_it_voids(tmp_path: Path) -> None:
@@ -213,3 +220,19 @@ async def test_what_is_foretold_is_what_happens(
         async with house(upstream.url, **rest_of(config)) as proxy, proxy.connect() as client:
             await client.send(request(target, *asked, method=method))
             assert (await client.head(method)).told == timeless(foretold)
+
+
+def test_the_environment_names_the_file_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "named.yaml"
+    file.write_text(
+        "upstream: {url: http://127.0.0.1:1}\nrules: [{name: off, match: {path: /a}, cache: off}]\n"
+    )
+    monkeypatch.setenv("SIDECACHE_CONFIG", str(file))
+
+    told = CliRunner().invoke(main, ["explain", "get", "http://localhost/a"])
+
+    assert told.exit_code == 0
+    assert f"off ({file}:2)" in told.output
+    assert "rule-off" in told.output

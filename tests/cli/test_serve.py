@@ -172,6 +172,13 @@ def test_help_names_every_flag() -> None:
         assert flag in text
 
 
+def test_the_command_lists_its_verbs() -> None:
+    text = CliRunner().invoke(main, ["--help"]).output
+    for verb in ("serve", "explain", "validate", "schema"):
+        assert f"  {verb} " in text
+    assert CliRunner().invoke(main, ["sevre"]).exit_code == 2
+
+
 # --- the same in this process, where its parts can be seen
 
 

@@ -3,14 +3,14 @@
 import orjson
 import pytest
 
-from proxy.edge.access import MAX_PATH, AccessLog, Logged
-from proxy.engine.answer import Account, Answer
+from proxy.edge.access import MAX_PATH, AccessLog, Exchange, Logged
+from proxy.engine.answer import Account
 from proxy.http.message import Fields, Request
 from proxy.policy.reasons import Reason
 
-HIT = Answer(200, Fields(), Account("products", Reason.FRESH))
-MISS = Answer(200, Fields(), Account("products", Reason.URI_MISS, kept=Reason.MAX_AGE))
-FAILED = Answer(502, Fields(), Account("none", Reason.URI_MISS, failed=Reason.UPSTREAM_UNREACHABLE))
+HIT = (200, Account("products", Reason.FRESH))
+MISS = (200, Account("products", Reason.URI_MISS, kept=Reason.MAX_AGE))
+FAILED = (502, Account("none", Reason.URI_MISS, failed=Reason.UPSTREAM_UNREACHABLE))
 SECRET = Request(
     "GET",
     "http",
@@ -21,11 +21,13 @@ SECRET = Request(
 )
 
 
-def lines(logged: Logged, *answers: Answer, request: Request = SECRET) -> list[dict[str, object]]:
+def lines(
+    logged: Logged, *answers: tuple[int, Account], request: Request = SECRET
+) -> list[dict[str, object]]:
     written: list[bytes] = []
     log = AccessLog(written.append, logged)
-    for answer in answers:
-        log.record(request, answer, at=1_700_000_000.1234, seconds=0.0123456, sent=5)
+    for status, account in answers:
+        log.record(Exchange(request, status, account, 1_700_000_000.1234, 0.0123456, 5))
     return [orjson.loads(line) for line in written]
 
 
@@ -38,7 +40,7 @@ def test_a_line() -> None:
             "status": 200,
             "rule": "products",
             "reason": "uri-miss",
-            "kept": "max-age",
+            "storing": "max-age",
             "failed": None,
             "ms": 12.35,
             "bytes": 5,
@@ -61,7 +63,7 @@ def test_nothing_secret_is_in_a_line() -> None:
 
 def test_a_failure_has_its_reason() -> None:
     [line] = lines(Logged.MISSES, FAILED)
-    assert (line["kept"], line["failed"]) == (None, "upstream-unreachable")
+    assert (line["storing"], line["failed"]) == (None, "upstream-unreachable")
 
 
 def test_a_path_is_bounded_and_may_hold_any_byte() -> None:

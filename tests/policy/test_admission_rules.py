@@ -4,7 +4,9 @@ import pytest
 
 from proxy.http.message import Head, Request
 from proxy.policy.reasons import Reason
+from proxy.policy.stored import Selecting
 from proxy.policy.terms import Caching, Credentials, SetCookie, Terms
+from proxy.policy.verdicts import Keep
 from tests.policy.cases import GET, TERMS, admit, ask, control, head, table
 
 AUTH, COOKIE, POST = ask("Authorization: Basic eDp5"), ask("Cookie: sid=1"), ask(method="POST")
@@ -88,3 +90,23 @@ BY_RULE = {
 @pytest.mark.parametrize(("terms", "request_", "response", "reason"), table(BY_RULE))
 def test_by_rule(terms: Terms, request_: Request, response: Head, reason: Reason) -> None:
     assert admit(response, request_, terms).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "selecting"),
+    [
+        pytest.param((), (), id="9111-4.1-nothing-allowed"),
+        pytest.param(("Access-Control-Allow-Origin: *",), (), id="9111-4.1-all-origins"),
+        pytest.param(
+            ("Access-Control-Allow-Origin: https://a.test", "Vary: Accept"),
+            ((b"accept", None), (b"origin", b"https://a.test")),
+            id="9111-4.1-one-origin-without-vary",
+        ),
+    ],
+)
+def test_origin_selects_where_one_origin_is_allowed(
+    lines: tuple[str, ...], selecting: Selecting
+) -> None:
+    kept = admit(fresh(*lines), ask("Origin: https://a.test"))
+    assert isinstance(kept, Keep)
+    assert kept.stored.selecting == selecting

@@ -166,7 +166,9 @@ SAME = [
 @pytest.mark.parametrize(
     ("strict", "one", "other"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS]
 )
-def test_9111_2_another_question_has_another_key(strict: Rule, one: Request, other: Request) -> None:
+def test_9111_2_another_question_has_another_key(
+    strict: Rule, one: Request, other: Request
+) -> None:
     a, b = key_for(strict, selected(strict, one)), key_for(strict, selected(strict, other))
 
     assert a.text != b.text
