@@ -99,8 +99,9 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 def end_all() -> None:
     """Kill every descendant: what an interrupt in the middle of a start has left behind."""
     for pid in cpu.descendants(os.getpid()):
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, ChildProcessError):  # gone, or a grandchild
             os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def last_line(folder: Path, name: str) -> str:

@@ -7,6 +7,7 @@ ASGI application, to be served alone or mounted in another one.
 import os
 import sys
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -38,7 +39,7 @@ class Service:
         self.settings = settings
         self.stats = Stats()
         self.ready = False
-        self._writer = logs.LineWriter(sys.stdout.buffer, self.stats)
+        self._writer = logs.LineWriter(_standard_output(), self.stats)
         self._memory = MemoryStore(
             settings.store.memory.max_bytes, settings.store.memory.max_object_share
         )
@@ -71,6 +72,10 @@ class Service:
         await self.corridor.tasks.aclose()
         await self._upstream.aclose()
         self._writer.close()
+
+
+def _standard_output() -> FileIO:
+    return FileIO(1, "w", closefd=False) if sys.__stdout__ else FileIO(os.devnull, "w")
 
 
 class DataPlane:

@@ -4,6 +4,7 @@ The queue is bounded; what does not fit is dropped and counted.
 """
 
 import logging
+from io import RawIOBase
 from queue import Full, Queue
 from threading import Thread
 from typing import BinaryIO, Final
@@ -13,14 +14,19 @@ import orjson
 from proxy.engine.stats import Stats
 
 QUEUE_LIMIT: Final = 10_000
+BATCH: Final = 100
 CLOSING: Final = 1.0
 """Seconds that a reader which is stuck is waited for at the end."""
 
 
 class LineWriter:
-    """Writes lines to a binary stream from its own thread; `close` waits for the last one."""
+    """Writes lines to an unbuffered stream from its own thread; `close` waits for the last one.
 
-    def __init__(self, stream: BinaryIO, stats: Stats) -> None:
+    Unbuffered, because a buffer has a lock: the interpreter cannot end while a thread that is
+    stuck in a full pipe holds it.
+    """
+
+    def __init__(self, stream: RawIOBase | BinaryIO, stats: Stats) -> None:
         self._stream = stream
         self._stats = stats
         self._lines: Queue[bytes | None] = Queue(QUEUE_LIMIT)
@@ -43,13 +49,27 @@ class LineWriter:
         self._thread.join(CLOSING)
 
     def _run(self) -> None:
-        while (line := self._lines.get()) is not None:
+        going = True
+        while going:
+            lines = self._waiting()
+            if None in lines:
+                lines, going = lines[: lines.index(None)], False
             try:
-                self._stream.write(line + b"\n")
-                if self._lines.empty():
-                    self._stream.flush()
+                self._write_all(b"".join(line + b"\n" for line in lines if line is not None))
             except (OSError, ValueError):  # the reader is gone; a log is no reason to stop
-                self._stats.log_lines_dropped += 1
+                self._stats.log_lines_dropped += len(lines)
+
+    def _waiting(self) -> list[bytes | None]:
+        """Return the lines that wait, at least one, and not too many for one write."""
+        lines = [self._lines.get()]
+        while len(lines) < BATCH and not self._lines.empty():
+            lines.append(self._lines.get())
+        return lines
+
+    def _write_all(self, text: bytes) -> None:
+        rest = memoryview(text)
+        while rest:
+            rest = rest[self._stream.write(rest) or 0 :]
 
 
 class JsonHandler(logging.Handler):

@@ -54,7 +54,7 @@ class Histogram:
 
 
 def outcome(account: Account) -> str:
-    """Return the outcome class of an answer: a closed set of five."""
+    """Return the outcome class of an answer: a closed set of six."""
     if account.failed is not None:
         return "error"
     if account.hit:

@@ -6,8 +6,10 @@ response means to the cache.
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import h11
@@ -37,6 +39,7 @@ ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
 _BODYLESS: Final = frozenset({204, 304})
 _FINAL: Final = range(200, 600)
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+SHARDS: Final = 16
 _KEEPALIVE: Final = 4.0
 """Seconds an idle connection is kept: less than the 5 s after which common servers close."""
 
@@ -49,14 +52,13 @@ class HttpxUpstream:
 
     def __init__(self, url: str, *, max_connections: int = 100, max_keepalive: int = 50) -> None:
         self._url = httpx.URL(url)
+        count = min(SHARDS, max_connections)
         limits = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_keepalive,
+            max_connections=max_connections // count,
+            max_keepalive_connections=max(1, max_keepalive // count),
             keepalive_expiry=_KEEPALIVE,
         )
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=_trusted(), limits=limits, retries=0, trust_env=False
-        )
+        self._shards = [_Shard(limits) for _ in range(count)]
 
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
@@ -74,7 +76,8 @@ class HttpxUpstream:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._transport.aclose()
+        for shard in self._shards:
+            await shard.transport.aclose()
 
     async def _attempt(self, outbound: Outbound, connection: "_Connection") -> "HttpxInbound":
         waits = outbound.timeouts
@@ -95,24 +98,50 @@ class HttpxUpstream:
                 "trace": connection.trace,
             },
         )
-        try:
-            response = await self._transport.handle_async_request(request)
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise _ours(error) from error
+        shard = min(self._shards, key=attrgetter("busy"))
+        with shard.while_sending():
+            response = await shard.transport.handle_async_request(request)
         timeout["read"] = waits.between_bytes  # httpcore looks it up anew for the body
+        bodyless = request.method == "HEAD" or response.status_code in _BODYLESS
+        inbound = HttpxInbound(response, shard, bodyless=bodyless)
         flaw = _flaw(response)
         if flaw is not None:
-            await response.aclose()
+            await inbound.aclose()
             raise UpstreamBroken(flaw)
-        bodyless = request.method == "HEAD" or response.status_code in _BODYLESS
-        return HttpxInbound(response, bodyless=bodyless)
+        return inbound
+
+
+class _Shard:
+    """One of several small pools, and how many requests are under way in it.
+
+    For every request httpcore looks at all connections of a pool, several times over.
+    """
+
+    def __init__(self, limits: httpx.Limits) -> None:
+        self.transport = httpx.AsyncHTTPTransport(
+            verify=_trusted(), limits=limits, retries=0, trust_env=False
+        )
+        self.busy = 0
+
+    @contextmanager
+    def while_sending(self) -> Iterator[None]:
+        """Count a request as under way, until its inbound is closed or it fails."""
+        self.busy += 1
+        try:
+            yield
+        except BaseException as error:
+            self.busy -= 1
+            if isinstance(error, httpx.HTTPError | httpx.StreamError):
+                raise _ours(error) from error
+            raise
 
 
 class HttpxInbound:
     """An `Inbound` on an httpx response."""
 
-    def __init__(self, response: httpx.Response, *, bodyless: bool) -> None:
+    def __init__(self, response: httpx.Response, shard: _Shard, *, bodyless: bool) -> None:
         self._response = response
+        self._shard: _Shard | None = shard
         self._bodyless = bodyless
         version = response.extensions["http_version"].decode("ascii")
         self.head = Head(
@@ -137,6 +166,9 @@ class HttpxInbound:
         await self._close()
 
     async def _close(self) -> None:
+        if self._shard is not None:
+            self._shard.busy -= 1
+            self._shard = None
         _refuse_surplus(self._response.stream)
         await self._response.aclose()
 

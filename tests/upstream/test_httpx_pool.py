@@ -342,7 +342,7 @@ async def test_surplus_ends_an_encrypted_connection_too(
     async with ScriptedUpstream(server) as origin:
         pool = HttpxUpstream(origin.url)
         core: Any = pool
-        core._transport._pool._ssl_context = client  # noqa: SLF001 - no setting is so careless
+        core._shards[0].transport._pool._ssl_context = client  # noqa: SLF001 - no setting is so careless
         origin.reply(said + surplus)
         await read(await pool.send(outbound()))
         origin.reply(ok(b"good"))
