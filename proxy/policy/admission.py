@@ -32,7 +32,7 @@ UNDERSTOOD: Final = frozenset(
 )
 """Statuses whose caching is implemented as 9110 §15 says."""
 
-_NEVER_KEPT: Final = frozenset({304, 412, 416, 417, 421, 428, 429, 431, 511})
+NEVER_KEPT: Final = frozenset({304, 412, 416, 417, 421, 428, 429, 431, 511})
 """Answers to what no key holds: a condition, a range, an expectation, a connection, a caller's
 rate. 6585 §3 to §6 forbid the last four; the others would be given to callers who did not ask."""
 
@@ -113,7 +113,7 @@ def _bypassed(case: _Case) -> bool:
 
 
 def _never_kept(case: _Case) -> bool:
-    return case.head.status < 200 or case.head.status in _NEVER_KEPT  # noqa: PLR2004 - not final
+    return case.head.status < 200 or case.head.status in NEVER_KEPT  # noqa: PLR2004 - not final
 
 
 def _not_understood(case: _Case) -> bool:

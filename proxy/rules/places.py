@@ -28,7 +28,11 @@ from proxy.rules.problems import Loc, path_text
 MAX_TEXT: Final = 2**20
 MAX_DEPTH: Final = 32
 
-_QUOTE: Final = "inside {…} and […], quote a text that has {, }, [, ] or a comma in it"
+_REMEDIES: Final = (
+    ("expected ',' or", "inside {…} and […], quote a text that has {, }, [, ] or a comma in it"),
+    (r"character '\t'", "indent with spaces"),
+)
+"""What the YAML parser says, and what would be right."""
 
 _INT: Final = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -85,7 +89,8 @@ def _at(name: str, mark: StreamMark) -> str:
 
 def _first_line(text: str) -> str:
     line = text.splitlines()[0].strip()
-    return f"{line}; {_QUOTE}" if line.startswith("expected ',' or") else line
+    remedy = next((cure for sign, cure in _REMEDIES if sign in line), None)
+    return f"{line}; {remedy}" if remedy else line
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from proxy.policy.admission import NEVER_KEPT
 from proxy.policy.terms import Caching, Credentials, SetCookie, Terms, Timeouts
 from proxy.rules.problems import Problem, located
 from proxy.rules.units import Count, Duration, Share, Size, Timeout
@@ -128,7 +129,7 @@ class RuleModel(Strict):
     """Which requests the rule is for; without it, all."""
 
     cache: CacheSwitch = written("on")
-    """`on`: the upstream's own freshness counts. `off`: never cached. `override`: `ttl` counts."""
+    """Who decides: `on` the upstream; `override` the `ttl`, save no-store and private; or `off`."""
     ttl: Duration | None = None
     """Lifetime where the upstream gives none; with `cache: override`, in any case."""
     ttl_by_status: dict[Status, Duration] = {}
@@ -181,9 +182,9 @@ class RuleModel(Strict):
             yield Problem(("cache",), "override needs a lifetime: give ttl or ttl_by_status")
         if self.max_ttl is not None and self.min_ttl > self.max_ttl:
             yield Problem(("min_ttl",), "is longer than max_ttl; lower it or raise max_ttl")
-        if 304 in self.ttl_by_status:  # noqa: PLR2004  a status is its own name
-            text = "a 304 renews a stored answer and is never one; give the ttl to 200"
-            yield Problem(("ttl_by_status", 304), text)
+        for status in sorted(NEVER_KEPT & self.ttl_by_status.keys()):
+            text = "is about one request and never stored; give the ttl to another status"
+            yield Problem(("ttl_by_status", status), text)
 
 
 def _distinct(rules: tuple[RuleModel, ...]) -> tuple[RuleModel, ...]:
