@@ -19,13 +19,13 @@ def page() -> str:
 
 
 def _section(family: Family) -> str:
-    rows = [_row(reason) for reason in Reason if reason.account.family is family]
+    rows = [_row(reason) for reason in Reason if reason.meaning.family is family]
     title = family.value.capitalize()
     head = "| detail | fwd | clause | meaning |\n|---|---|---|---|\n"
     return f"\n## {title}\n\n{head}{''.join(rows)}"
 
 
 def _row(reason: Reason) -> str:
-    account = reason.account
+    account = reason.meaning
     fwd = f"`{account.fwd}`" if account.fwd else ""
     return f"| `{reason.value}` | {fwd} | {account.clause} | {account.sentence} |\n"

@@ -1,6 +1,7 @@
 """The error tree. Each error knows the status that a client deserves for it.
 
     SidecacheError
+    ├── InternalError          a bug of ours                                   500
     ├── ConfigError            the operator's file, flag or variable is wrong
     ├── RequestError           the client's request cannot be taken           400
     │   └── ClientGone         the client left before its request was complete
@@ -20,6 +21,10 @@ class SidecacheError(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
+
+
+class InternalError(SidecacheError):
+    """Something failed here in a way that nobody foresaw; the log has the details."""
 
 
 class ConfigError(SidecacheError):

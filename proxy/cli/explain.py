@@ -13,13 +13,14 @@ import click
 
 from proxy.cli.options import config_option
 from proxy.engine.answer import Account
-from proxy.engine.boarding import Boarded, board
+from proxy.engine.boarding import Boarded, board, early
+from proxy.engine.keeping import admitted, home_of
 from proxy.engine.snapshot import Snapshot
 from proxy.errors import ConfigError, RequestError
 from proxy.http import dates
 from proxy.http.message import Fields, Head, Request, content_length
 from proxy.http.target import request_target, split_absolute
-from proxy.policy import admission, invalidation, reuse
+from proxy.policy import invalidation, reuse
 from proxy.policy.admission import Moment
 from proxy.policy.freshness import date_of
 from proxy.policy.reasons import Reason
@@ -111,56 +112,57 @@ def _about_request(boarded: Boarded) -> Iterator[tuple[str, str]]:
     for label, value in parts(boarded.rule, outbound):
         yield "key", f"{label} = {value}"
     yield "key digest", boarded.key.digest.hex()
-    early = _early(boarded)
-    if early is None:
+    before = _early(boarded)
+    if before is None:
         yield "look-up", "the cache is asked"
-    elif isinstance(early, Refuse):
-        yield "look-up", f"nothing is sent upstream: {_because(early.reason)}"
+    elif isinstance(before, Refuse):
+        yield "look-up", f"nothing is sent upstream: {_because(before.reason)}"
     else:
-        yield "look-up", f"the cache is not asked: {_because(early.reason)}"
+        yield "look-up", f"the cache is not asked: {_because(before.reason)}"
 
 
 def _early(boarded: Boarded) -> Bypass | Refuse | None:
     """Return what is decided before the upstream is asked, as long as nothing is stored."""
-    outbound, terms = boarded.outbound, boarded.rule.terms
-    early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
-    if early is not None:
-        return early
-    verdict = reuse.judge(outbound, None, terms, 0.0, 0.0, variants=False)
-    return verdict if isinstance(verdict, Refuse) else None
+    verdict = early(boarded)
+    if verdict is not None:
+        return verdict
+    judged = reuse.judge(boarded.outbound, None, boarded.rule.terms, 0.0, 0.0, variants=False)
+    return judged if isinstance(judged, Refuse) else None
 
 
 def _about_response(
     boarded: Boarded, head: Head, now: float, *, given: bool
 ) -> Iterator[tuple[str, str]]:
-    outbound, terms = boarded.outbound, boarded.rule.terms
+    outbound = boarded.outbound
     origin = "as given, as if it had just come" if given else "assumed: a plain 200"
     yield "response", f"{head.status} ({origin})"
     for scheme, authority, target in invalidation.invalidated(outbound, head):
         yield "invalidates", f"{scheme}://{authority.decode()}{target.decode()} (9111 §4.4)"
-    early = _early(boarded)
-    if early is not None and outbound.method != "POST":
-        yield "Cache-Status", _status(boarded, early)
+    before = _early(boarded)
+    if isinstance(before, Refuse) or (before is not None and outbound.method != "POST"):
+        yield "Cache-Status", _status(boarded, before)
         return
-    verdict = admission.judge(outbound, head, terms, Moment(now, now))
-    forward = Reason.METHOD if early is not None else Reason.URI_MISS
+    home = home_of(boarded)
+    verdict = admitted(boarded, home, head, Moment(now, now))
+    forward = Reason.METHOD if before is not None else Reason.URI_MISS
     match verdict:
         case Decline(reason):
             yield "stored", f"no: {_because(reason)}"
-            quiet = early is not None or outbound.method == "HEAD"
-            kept = None if quiet else reason
-            account = Account(boarded.rule.name, forward, kept=kept)
+            quiet = before is not None or outbound.method == "HEAD"
+            account = Account(boarded.rule.name, forward, storing=None if quiet else reason)
             yield "Cache-Status", _rendered(boarded, account)
         case Keep(stored):
             yield "stored", f"yes: {_because(verdict.reason)}"
-            yield from _about_stored(boarded, stored, now, forward)
+            yield from _about_stored(home, stored, now)
+            left = int(stored.ttl(now))
+            account = Account(boarded.rule.name, forward, storing=verdict.reason, ttl=left)
+            yield "Cache-Status", _rendered(boarded, account)
+            yield from _asked_again(home, stored, now)
 
 
-def _about_stored(
-    boarded: Boarded, stored: Stored, now: float, forward: Reason
-) -> Iterator[tuple[str, str]]:
+def _about_stored(boarded: Boarded, stored: Stored, now: float) -> Iterator[tuple[str, str]]:
     lifetime = stored.lifetime
-    clause = lifetime.source.account.clause
+    clause = lifetime.source.meaning.clause
     yield "lifetime", f"{lifetime.seconds:g} s = {lifetime.arithmetic} ({clause})"
     yield "age", f"{stored.age_on_arrival:g} s on arrival, from Age and Date (9111 §4.2.3)"
     left = max(0.0, stored.ttl(now))
@@ -169,8 +171,9 @@ def _about_stored(
     for name, value in stored.selecting:
         shown = "absent" if value is None else value.decode("latin-1")
         yield "variant", f"{name.decode()} = {shown} (Vary, 9111 §4.1)"
-    account = Account(boarded.rule.name, forward, kept=lifetime.source, ttl=int(stored.ttl(now)))
-    yield "Cache-Status", _rendered(boarded, account)
+
+
+def _asked_again(boarded: Boarded, stored: Stored, now: float) -> Iterator[tuple[str, str]]:
     get = replace(boarded.outbound, method="GET", has_body=False)
     again = reuse.judge(get, stored, boarded.rule.terms, now, 0.0, variants=True)
     then = Account(boarded.rule.name, again.reason, ttl=int(stored.ttl(now)))
@@ -204,5 +207,5 @@ def _rendered(boarded: Boarded, account: Account) -> str:
 
 
 def _because(reason: Reason) -> str:
-    account = reason.account
+    account = reason.meaning
     return f"{reason.value}: {account.sentence} ({account.clause})"

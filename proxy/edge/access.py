@@ -56,7 +56,7 @@ class AccessLog:
             "status": exchange.status,
             "rule": account.rule,
             "reason": account.reason.value,
-            "storing": account.kept.value if account.kept else None,
+            "storing": account.storing.value if account.storing else None,
             "failed": account.failed.value if account.failed else None,
             "ms": round(exchange.seconds * 1000, 2),
             "bytes": exchange.sent,

@@ -2,9 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
-from proxy.errors import SidecacheError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.errors import (
+    RequestError,
+    SidecacheError,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from proxy.http import problem
 from proxy.http.cache_status import CacheStatus
 from proxy.http.message import Fields
@@ -26,7 +32,7 @@ class Account:
 
     rule: str
     reason: Reason
-    kept: Reason | None = None
+    storing: Reason | None = None
     """Why the response was stored or not; None where there was none."""
     failed: Reason | None = None
     """Why the proxy had to answer by itself."""
@@ -38,15 +44,15 @@ class Account:
     @property
     def hit(self) -> bool:
         """Whether the answer came from the cache without going forward."""
-        return self.reason.account.family is Family.HIT
+        return self.reason.meaning.family is Family.HIT
 
     def cache_status(self) -> CacheStatus:
         """Return this account in the words of RFC 9211."""
-        stored = self.kept is not None and self.kept.account.family is Family.KEEP
-        declined = None if stored else self.kept
+        stored = self.storing is not None and self.storing.meaning.family is Family.KEEP
+        declined = None if stored else self.storing
         return CacheStatus(
             hit=self.hit,
-            fwd=self.reason.account.fwd,
+            fwd=self.reason.meaning.fwd,
             fwd_status=self.fwd_status,
             ttl=self.ttl,
             stored=stored,
@@ -83,14 +89,20 @@ def failure(status: int, title: str, detail: str, account: Account, name: str) -
 
 def cut(account: Account, error: SidecacheError) -> Account:
     """Return the account of an answer whose body broke off: it failed, and nothing is stored."""
-    kept = None if account.kept is None else Reason.INCOMPLETE
-    return replace(account, failed=reason_of(error), kept=kept)
+    kept = None if account.storing is None else Reason.INCOMPLETE
+    return replace(account, failed=reason_of(error), storing=kept)
 
 
 def reason_of(error: SidecacheError) -> Reason:
     """Return the reason that an error stands for."""
-    if isinstance(error, UpstreamTimeout):
-        return Reason.UPSTREAM_TIMEOUT
-    if isinstance(error, UpstreamUnreachable):
-        return Reason.UPSTREAM_UNREACHABLE
-    return Reason.UPSTREAM_BROKEN if isinstance(error, UpstreamError) else Reason.BAD_REQUEST
+    return next(reason for kind, reason in _REASONS if isinstance(error, kind))
+
+
+_REASONS: Final[tuple[tuple[type[SidecacheError], Reason], ...]] = (
+    (UpstreamTimeout, Reason.UPSTREAM_TIMEOUT),
+    (UpstreamUnreachable, Reason.UPSTREAM_UNREACHABLE),
+    (UpstreamError, Reason.UPSTREAM_BROKEN),
+    (RequestError, Reason.BAD_REQUEST),
+    (SidecacheError, Reason.INTERNAL_ERROR),
+)
+"""Error → reason, the first that fits."""

@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
 from proxy.http.message import Request
+from proxy.policy import reuse
 from proxy.policy.invalidation import Uri
+from proxy.policy.reasons import Reason
+from proxy.policy.verdicts import Bypass, Refuse
 from proxy.rules.keys import Key, key_for, selected, uri_of
 from proxy.rules.ruleset import Match, Rule
 
@@ -24,6 +27,7 @@ class Boarded:
     tags: tuple[bytes, ...]
     snapshot: Snapshot
     ambiguous: bool
+    ends_here: bool = False
 
 
 def board(request: Request, snapshot: Snapshot) -> Boarded:
@@ -32,23 +36,21 @@ def board(request: Request, snapshot: Snapshot) -> Boarded:
     fields = hops.forwarded_request(
         request, pseudonym=snapshot.name.encode(), trusted=snapshot.trusts(request.peer)
     )
-    return _boarded(match, replace(request, fields=fields), snapshot)
+    boarded = _boarded(match, replace(request, fields=fields), snapshot)
+    return replace(boarded, ends_here=True) if hops.ends_here(request) else boarded
+
+
+def early(boarded: Boarded) -> Bypass | Refuse | None:
+    """Decide what needs no look into the cache; None when the cache should be asked."""
+    if boarded.ends_here:
+        return Refuse(Reason.MAX_FORWARDS)
+    return reuse.triage(boarded.outbound, boarded.rule.terms, ambiguous=boarded.ambiguous)
 
 
 def retrieval(boarded: Boarded) -> Boarded:
-    """Return the GET, with its own rule and key, that a POST's response may serve (9110 §9.3.3)."""
+    """Return the GET, with its own rule and key, of the same target."""
     request = replace(boarded.outbound, method="GET", has_body=False)
     return _boarded(boarded.snapshot.ruleset.match(request), request, boarded.snapshot)
-
-
-def seen_alike(boarded: Boarded, home: Boarded) -> bool:
-    """Tell whether the upstream saw no more of this request than a retrieval at `home` shows it.
-
-    A POST goes up unselected: what home's key ignores may have shaped the answer to it.
-    """
-    request = replace(boarded.outbound, method="GET")
-    shown = selected(home.rule, request)
-    return shown.target == request.target and set(shown.fields) == set(request.fields)
 
 
 def uri_tag(uri: Uri, snapshot: Snapshot) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from proxy.engine.answer import Account, Answer, failure, reason_of
-from proxy.engine.boarding import Boarded, board
+from proxy.engine.boarding import Boarded, board, early
 from proxy.engine.delivery import along, from_entry, onward
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Reader
@@ -24,7 +24,6 @@ from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.tasks import Tasks
 from proxy.errors import ClientGone, SidecacheError, UpstreamError
-from proxy.http.hops import ends_here
 from proxy.http.message import Request
 from proxy.policy import credentials, reuse
 from proxy.policy.parts import covers
@@ -63,18 +62,16 @@ class Corridor:
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
         boarded = board(request, self.snapshot)
-        if ends_here(request):
-            return Visit(boarded, Refuse(Reason.MAX_FORWARDS), None)
+        verdict = early(boarded)
+        if verdict is not None:
+            return Visit(boarded, verdict, None)
         outbound, terms = boarded.outbound, boarded.rule.terms
-        early = reuse.triage(outbound, terms, ambiguous=boarded.ambiguous)
-        if early is not None:
-            return Visit(boarded, early, None)
         entries = self.shelf.variants(boarded.key)
         stored = reuse.select(outbound, [entry.stored for entry in entries])
         entry = next((e for e in entries if e.stored is stored), None)
         now, draw = self._clock.now(), self._clock.draw()
-        verdict = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))
-        return Visit(boarded, verdict, entry)
+        judged = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))
+        return Visit(boarded, judged, entry)
 
     def answer_now(self, visit: Visit) -> Answer | None:
         """Answer without the upstream, or None where it has to be asked."""
@@ -86,7 +83,7 @@ class Corridor:
             case Refuse(reason):
                 status, title = _REFUSED[reason]
                 account = replace(self._account(visit), failed=reason)
-                sentence = reason.account.sentence
+                sentence = reason.meaning.sentence
                 return failure(status, title, sentence, account, self.snapshot.name)
             case _:
                 return None
@@ -168,7 +165,7 @@ class Corridor:
         """Answer with what landed; `collapsed` is True for those who followed (9211 §2.6)."""
         account = replace(self._account(visit), collapsed=collapsed)
         if isinstance(landing, Landed):
-            account = replace(account, kept=landing.stored.lifetime.source)
+            account = replace(account, storing=landing.stored.lifetime.source)
             leading = collapsed is not True
             answer = along(visit.boarded, landing, ticket, account, self._now(), leading=leading)
             if answer.stream is None:
@@ -176,8 +173,8 @@ class Corridor:
             return answer
         await ticket.aclose()
         match landing:
-            case Validated(head, entry, kept):
-                account = replace(account, kept=kept, fwd_status=head.status)
+            case Validated(head, entry, storing):
+                account = replace(account, storing=storing, fwd_status=head.status)
                 answer = self._stored(visit, entry, account)
                 own = () if collapsed else personal(head, entry.stored)
                 return replace(answer, fields=answer.fields.plus(*own))
@@ -187,7 +184,7 @@ class Corridor:
                     await inbound.aclose()
                     return stale
                 quiet = isinstance(visit.verdict, Bypass) or visit.boarded.outbound.method == "HEAD"
-                account = account if quiet else replace(account, kept=reason)
+                account = account if quiet else replace(account, storing=reason)
                 return await onward(visit.boarded, head, inbound, account)
             case Failed(error):
                 return self._failed(visit, error)
@@ -223,8 +220,9 @@ class Corridor:
             return stale
         status = error.status
         verdict = visit.verdict
-        if isinstance(verdict, MustValidate) and not verdict.stored.may_be_stale:
-            status = _GATEWAY_TIMEOUT  # 9111 §5.2.2.2: must-revalidate while disconnected
+        if isinstance(error, UpstreamError) and isinstance(verdict, MustValidate):
+            # 9111 §5.2.2.2: must-revalidate while disconnected
+            status = status if verdict.stored.may_be_stale else _GATEWAY_TIMEOUT
         account = replace(self._account(visit), failed=reason_of(error))
         return failure(status, error.title, str(error), account, self.snapshot.name)
 
@@ -255,9 +253,9 @@ def _fits(visit: Visit, landing: Landing) -> bool:
     match landing:
         case Landed(stored=stored):
             return reuse.matches(outbound, stored.selecting) and covers(outbound, stored)
-        case Validated(entry=entry, kept=kept):
+        case Validated(entry=entry, storing=storing):
             matching = reuse.matches(outbound, entry.stored.selecting)
-            return matching and kept.account.family is Family.KEEP
+            return matching and storing.meaning.family is Family.KEEP
         case Unshareable():
             return False
         case Failed(error=error):

@@ -12,19 +12,20 @@ from functools import partial
 from typing import Final, assert_never
 
 from proxy.engine import fill
-from proxy.engine.boarding import Boarded, retrieval, seen_alike
+from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
+from proxy.engine.keeping import admitted, cached, home_of
 from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
 from proxy.engine.shelf import Shelf
-from proxy.errors import SidecacheError, UpstreamBroken, UpstreamUnreachable
+from proxy.errors import InternalError, SidecacheError, UpstreamUnreachable
 from proxy.http import dates, hops
 from proxy.http.message import Head, Request, content_length
 from proxy.policy import admission, freshness, invalidation, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
-from proxy.policy.verdicts import Admission, Decline, Keep
+from proxy.policy.verdicts import Decline, Keep
 
 log = logging.getLogger("sidecache.engine")
 
@@ -84,7 +85,7 @@ class Fetcher:
             landing = Failed(error)
         except Exception:
             log.exception("a fetch failed in an unforeseen way")
-            landing = Failed(UpstreamBroken("internal error"))
+            landing = Failed(InternalError("a fetch failed in an unforeseen way"))
         finally:
             self._flights.close(errand.boarded.key, flight)
         await flight.land(landing)
@@ -150,18 +151,13 @@ class Fetcher:
         """Decide about a response that is not a validation, and begin to fill if it is kept."""
         boarded, head = errand.boarded, self._received(inbound, errand)
         request = boarded.outbound
-        home = retrieval(boarded) if request.method == "POST" else boarded
+        home = home_of(boarded)
         born = self._invalidated(boarded, home.tags, head, flight.born)
-        cached = (home is boarded or seen_alike(boarded, home)) and (
-            reuse.triage(home.outbound, home.rule.terms, ambiguous=home.ambiguous) is None
-        )
-        if cached and request.method == "HEAD" and head.status == _OK:
+        if request.method == "HEAD" and head.status == _OK and cached(boarded, home):
             self._shelf.heed_head(boarded, head, moment)
         if self._stands_in(errand, head):
             return Unshareable(head, inbound, Reason.STATUS)
-        verdict: Admission = Decline(Reason.BYPASSED)
-        if cached:
-            verdict = admission.judge(request, head, home.rule.terms, moment)
+        verdict = admitted(boarded, home, head, moment)
         match verdict:
             case Decline(reason):
                 if reason in _LASTING and request.method == "GET":

@@ -33,11 +33,11 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """The stored response was confirmed; `kept` says whether, and why, it stays."""
+    """The stored response was confirmed; `storing` says whether, and why, it stays."""
 
     head: Head
     entry: Entry
-    kept: Reason
+    storing: Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def outcome(account: Account) -> str:
         return "hit" if account.reason.value == "fresh" else "stale"
     if account.fwd_status is not None:
         return "validated"
-    if account.reason.account.fwd in {"bypass", "method"}:
+    if account.reason.meaning.fwd in {"bypass", "method"}:
         return "bypass"
     return "miss"
 
@@ -101,8 +101,8 @@ class Stats:
         kind = outcome(account)
         self.requests[account.rule, kind] += 1
         self.reasons[(account.failed or account.reason).value] += 1
-        if account.kept is not None and account.collapsed is not True:  # once a response
-            self.storing[account.kept.value] += 1
+        if account.storing is not None and account.collapsed is not True:  # once a response
+            self.storing[account.storing.value] += 1
         self.collapsed += account.collapsed is True
         self.body_bytes[kind] += body_bytes
         self.latency.setdefault(kind, Histogram()).observe(seconds)

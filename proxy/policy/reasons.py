@@ -20,7 +20,7 @@ class Family(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Meaning:
     """What a reason says: its family, its Cache-Status `fwd` token, the clause, a sentence."""
 
     family: Family
@@ -29,24 +29,24 @@ class Account:
     sentence: str
 
 
-def _hit(clause: str, sentence: str) -> Account:
-    return Account(Family.HIT, None, clause, sentence)
+def _hit(clause: str, sentence: str) -> Meaning:
+    return Meaning(Family.HIT, None, clause, sentence)
 
 
-def _forward(fwd: str, clause: str, sentence: str) -> Account:
-    return Account(Family.FORWARD, fwd, clause, sentence)
+def _forward(fwd: str, clause: str, sentence: str) -> Meaning:
+    return Meaning(Family.FORWARD, fwd, clause, sentence)
 
 
-def _keep(clause: str, sentence: str) -> Account:
-    return Account(Family.KEEP, None, clause, sentence)
+def _keep(clause: str, sentence: str) -> Meaning:
+    return Meaning(Family.KEEP, None, clause, sentence)
 
 
-def _decline(clause: str, sentence: str) -> Account:
-    return Account(Family.DECLINE, None, clause, sentence)
+def _decline(clause: str, sentence: str) -> Meaning:
+    return Meaning(Family.DECLINE, None, clause, sentence)
 
 
-def _refuse(clause: str, sentence: str) -> Account:
-    return Account(Family.REFUSE, None, clause, sentence)
+def _refuse(clause: str, sentence: str) -> Meaning:
+    return Meaning(Family.REFUSE, None, clause, sentence)
 
 
 class Reason(Enum):
@@ -76,6 +76,7 @@ class Reason(Enum):
     ONLY_IF_CACHED = "only-if-cached"
     MAX_FORWARDS = "max-forwards"
     BAD_REQUEST = "bad-request"
+    INTERNAL_ERROR = "internal-error"
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
     UPSTREAM_BROKEN = "upstream-broken"
     UPSTREAM_TIMEOUT = "upstream-timeout"
@@ -106,12 +107,12 @@ class Reason(Enum):
     OUTDATED = "outdated"
 
     @property
-    def account(self) -> Account:
+    def meaning(self) -> Meaning:
         """What this reason says."""
-        return ACCOUNTS[self]
+        return MEANINGS[self]
 
 
-ACCOUNTS: Final[dict[Reason, Account]] = {
+MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.FRESH: _hit("9111 §4.2", "A stored answer whose lifetime exceeds its age."),
     Reason.STALE_WHILE_REVALIDATE: _hit(
         "5861 §3", "A stale answer inside its stale-while-revalidate window; a refresh runs."
@@ -167,6 +168,7 @@ ACCOUNTS: Final[dict[Reason, Account]] = {
         "9110 §7.6.2", "Max-Forwards is 0: the request ends here, unanswered by the upstream: 501."
     ),
     Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
+    Reason.INTERNAL_ERROR: _refuse("9110 §15.6.1", "A bug of the proxy: 500, and a log line."),
     Reason.UPSTREAM_UNREACHABLE: _refuse(
         "9110 §15.6.3",
         "No connection to the upstream: 502, or 504 where must-revalidate forbids a stale answer.",

@@ -14,10 +14,10 @@ from proxy.policy.reasons import Family, Reason
 from proxy.store.memory import MemoryStore
 
 OUTCOMES = {"hit", "stale", "validated", "miss", "bypass", "error"}
-FORWARDED = [reason for reason in Reason if reason.account.family is Family.FORWARD]
-ANSWERED = [reason for reason in Reason if reason.account.family in {Family.HIT, Family.FORWARD}]
-KEPT = [reason for reason in Reason if reason.account.family in {Family.KEEP, Family.DECLINE}]
-FAILED = [reason for reason in Reason if reason.account.family is Family.REFUSE]
+FORWARDED = [reason for reason in Reason if reason.meaning.family is Family.FORWARD]
+ANSWERED = [reason for reason in Reason if reason.meaning.family in {Family.HIT, Family.FORWARD}]
+KEPT = [reason for reason in Reason if reason.meaning.family in {Family.KEEP, Family.DECLINE}]
+FAILED = [reason for reason in Reason if reason.meaning.family is Family.REFUSE]
 
 
 def everything() -> Stats:
@@ -25,8 +25,8 @@ def everything() -> Stats:
     stats = Stats()
     accounts = [
         *(Account("a", reason) for reason in ANSWERED),
-        *(Account("b", reason, kept=kept) for reason in FORWARDED for kept in KEPT),
-        *(Account("b", Reason.STALE, fwd_status=304, kept=kept) for kept in KEPT),
+        *(Account("b", reason, storing=kept) for reason in FORWARDED for kept in KEPT),
+        *(Account("b", Reason.STALE, fwd_status=304, storing=kept) for kept in KEPT),
         *(Account("c", Reason.URI_MISS, failed=failed) for failed in FAILED),
         Account("a", Reason.URI_MISS, collapsed=True),
     ]

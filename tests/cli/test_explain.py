@@ -236,3 +236,20 @@ def test_the_environment_names_the_file_as_well(
     assert told.exit_code == 0
     assert f"off ({file}:2)" in told.output
     assert "rule-off" in told.output
+
+
+def test_a_write_to_what_the_cache_has_no_part_in(tmp_path: Path) -> None:
+    head = tmp_path / "head"
+    head.write_text("HTTP/1.1 200 OK\nCache-Control: max-age=60\nContent-Location: /a\n\n")
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "upstream: {url: http://127.0.0.1:1}\n"
+        "rules: [{name: off, match: {path: /a, methods: [GET]}, cache: off}]\n"
+    )
+    told = explained("POST", "http://localhost/a", "--config", str(file), "--response", str(head))
+    assert "no: bypassed" in told.output
+
+
+def test_a_request_that_may_go_no_further() -> None:
+    told = explained("OPTIONS", "http://localhost/a", "--header", "Max-Forwards: 0")
+    assert "nothing is sent upstream: max-forwards" in told.output

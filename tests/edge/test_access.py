@@ -9,7 +9,7 @@ from proxy.http.message import Fields, Request
 from proxy.policy.reasons import Reason
 
 HIT = (200, Account("products", Reason.FRESH))
-MISS = (200, Account("products", Reason.URI_MISS, kept=Reason.MAX_AGE))
+MISS = (200, Account("products", Reason.URI_MISS, storing=Reason.MAX_AGE))
 FAILED = (502, Account("none", Reason.URI_MISS, failed=Reason.UPSTREAM_UNREACHABLE))
 SECRET = Request(
     "GET",

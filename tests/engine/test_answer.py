@@ -12,11 +12,11 @@ ACCOUNTS: dict[str, tuple[dict[str, Any], str]] = {
     "9211-2.1-hit": ({"reason": Reason.FRESH, "ttl": 7}, "hit; ttl=7; detail=fresh"),
     "9211-2.2-fwd": ({"reason": Reason.URI_MISS}, "fwd=uri-miss; detail=uri-miss"),
     "9211-2.3-fwd-status": (
-        {"reason": Reason.STALE, "fwd_status": 304, "kept": Reason.MAX_AGE},
+        {"reason": Reason.STALE, "fwd_status": 304, "storing": Reason.MAX_AGE},
         "fwd=stale; fwd-status=304; stored; detail=stale",
     ),
     "9211-2.5-declined": (
-        {"reason": Reason.URI_MISS, "kept": Reason.PRIVATE},
+        {"reason": Reason.URI_MISS, "storing": Reason.PRIVATE},
         "fwd=uri-miss; detail=private",
     ),
     "9211-2.6-collapsed": (
@@ -29,7 +29,7 @@ ACCOUNTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "9211-2.7-key": ({"reason": Reason.FRESH, "key": "k"}, 'hit; key="k"; detail=fresh'),
     "9211-2.8-failed": (
-        {"reason": Reason.STALE, "failed": Reason.UPSTREAM_TIMEOUT, "kept": Reason.PRIVATE},
+        {"reason": Reason.STALE, "failed": Reason.UPSTREAM_TIMEOUT, "storing": Reason.PRIVATE},
         "fwd=stale; detail=upstream-timeout",
     ),
 }
@@ -44,7 +44,7 @@ def test_an_account_in_the_words_of_cache_status(given: dict[str, Any], expected
 @pytest.mark.parametrize("reason", Reason)
 def test_hit_and_fwd_exclude_each_other(reason: Reason) -> None:
     account = Account("rule", reason)
-    assert account.hit is (reason.account.family is Family.HIT)
+    assert account.hit is (reason.meaning.family is Family.HIT)
     assert not (account.cache_status().hit and account.cache_status().fwd)
 
 

@@ -164,7 +164,7 @@ async def test_too_large_by_its_length_is_passed_on_as_the_client_takes_it(play:
     assert play.upstream.inbounds[0].over
     assert play.kept() == ()
     told = await play.get()
-    assert (told.body, told.account.kept) == (b"x" * 50, Reason.TOO_LARGE)
+    assert (told.body, told.account.storing) == (b"x" * 50, Reason.TOO_LARGE)
     assert play.corridor.flights.marked(play.key().digest, play.clock.now())
 
 

@@ -131,13 +131,13 @@ async def test_a_leader_whose_request_cannot_be_sent_harms_nobody_else(play: Pla
     assert (await follower).body == b"hello"
 
 
-async def test_an_unforeseen_error_is_a_502_and_a_line_in_the_log(
+async def test_an_unforeseen_error_is_a_500_and_a_line_in_the_log(
     play: Play, caplog: pytest.LogCaptureFixture
 ) -> None:
     play.script(failing(ZeroDivisionError("a bug")), reply(200, FRESH))
     with caplog.at_level(logging.ERROR):
         told = await play.get()
-    assert (told.status, told.account.failed) == (502, Reason.UPSTREAM_BROKEN)
+    assert (told.status, told.account.failed) == (500, Reason.INTERNAL_ERROR)
     assert "a bug" in caplog.text
     assert "a bug" not in told.body.decode()
     assert (await play.get()).body == b"hello"
@@ -151,7 +151,7 @@ async def test_an_unforeseen_error_after_the_head_closes_the_inbound(
 
     monkeypatch.setattr(admission, "judge", broken)
     play.script(reply(200, FRESH))
-    assert (await play.get()).status == 502
+    assert (await play.get()).status == 500
     assert play.upstream.inbounds[0].over
 
 

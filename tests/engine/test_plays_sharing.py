@@ -86,7 +86,7 @@ async def test_an_unshareable_answer_reaches_no_follower(
     told = [await client for client in clients]
     assert sorted(t.body for t in told) == [b"caller %d" % n for n in range(5)]
     assert play.asked == 5
-    assert {t.account.kept for t in told} == {Reason(detail)}
+    assert {t.account.storing for t in told} == {Reason(detail)}
     assert told[0].how.endswith(f"detail={detail}")
     assert "collapsed=?0" in told[1].how
 
@@ -155,7 +155,7 @@ async def test_requests_with_credentials_neither_lead_nor_follow(play: Play, lin
         head.set()
     told = [await client for client in clients]
     assert [t.body for t in told] == [b"0", b"1", b"2"]
-    assert told[0].account.kept is Reason.CREDENTIALS
+    assert told[0].account.storing is Reason.CREDENTIALS
     assert (await play.get()).body == b"2"
 
 

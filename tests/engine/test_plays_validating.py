@@ -97,7 +97,7 @@ async def test_a_304_that_forbids_storing_removes_what_is_stored(play: Play, sai
     hop = ("Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5", "Age: 3")
     play.script(reply(304, f"Cache-Control: {said}", *hop))
     told = await play.get()
-    assert (told.status, told.body, told.account.kept) == (200, b"hello", Reason(said))
+    assert (told.status, told.body, told.account.storing) == (200, b"hello", Reason(said))
     assert (told["age"], told["x-hop"], told["connection"], told["keep-alive"]) == (
         "3",
         None,
@@ -123,7 +123,7 @@ async def test_a_304_to_a_request_that_must_not_be_stored_leaves_what_is_stored(
     await stale(play, "Cache-Control: public, max-age=60", 'ETag: "1"')
     play.script(reply(304, FRESH))
     told = await play.get(line)
-    assert (told.body, told.account.kept) == (b"hello", Reason(detail))
+    assert (told.body, told.account.storing) == (b"hello", Reason(detail))
     assert play.stored().ttl(play.clock.now()) == -10
 
 

@@ -12,7 +12,7 @@ OUTCOMES = {
     "fresh": (Account("r", Reason.FRESH), "hit"),
     "stale": (Account("r", Reason.STALE_WHILE_REVALIDATE), "stale"),
     "stale-instead": (Account("r", Reason.STALE_IF_ERROR), "stale"),
-    "miss": (Account("r", Reason.URI_MISS, kept=Reason.MAX_AGE), "miss"),
+    "miss": (Account("r", Reason.URI_MISS, storing=Reason.MAX_AGE), "miss"),
     "validated": (Account("r", Reason.STALE, fwd_status=304), "validated"),
     "bypass": (Account("r", Reason.RULE_OFF), "bypass"),
     "method": (Account("r", Reason.METHOD), "bypass"),
@@ -28,8 +28,8 @@ def test_the_outcome_of_an_answer(account: Account, kind: str) -> None:
 
 def test_an_answer_is_counted_everywhere_it_belongs() -> None:
     stats = Stats()
-    led = Account("rule", Reason.URI_MISS, kept=Reason.MAX_AGE)
-    followed = Account("rule", Reason.URI_MISS, kept=Reason.MAX_AGE, collapsed=True)
+    led = Account("rule", Reason.URI_MISS, storing=Reason.MAX_AGE)
+    followed = Account("rule", Reason.URI_MISS, storing=Reason.MAX_AGE, collapsed=True)
     failed = Account("rule", Reason.STALE, failed=Reason.UPSTREAM_BROKEN)
     for account in (led, followed, failed):
         stats.record(account, seconds=0.002, body_bytes=100)

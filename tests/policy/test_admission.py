@@ -266,4 +266,4 @@ def test_malformed_must_understand_does_not_lift_no_store() -> None:
 
 
 def test_refusals_are_declines() -> None:
-    assert {reason.account.family for _, reason in REFUSALS} == {Family.DECLINE}
+    assert {reason.meaning.family for _, reason in REFUSALS} == {Family.DECLINE}
