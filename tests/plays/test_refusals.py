@@ -55,6 +55,8 @@ THE_PARSERS = {
     "9112-5.1-space-before-colon": b"GET / HTTP/1.1\r\n" + HOST + b"X-A : 1\r\n\r\n",
     "9112-5.2-obs-fold": b"GET / HTTP/1.1\r\n" + HOST + b"X-A: 1\r\n 2\r\n\r\n",
     "9110-5.5-nul": b"GET / HTTP/1.1\r\n" + HOST + b"X-A: a\0b\r\n\r\n",
+    "9110-5.4-a-head-without-end": b"GET / HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * 70_000,
+    "9110-5.4-a-large-head": b"GET / HTTP/1.1\r\n" + HOST + b"X-A: 123456789\r\n" * 6_000 + b"\r\n",
     "9112-6.3-length-and-coding": (
         b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
