@@ -18,6 +18,9 @@ from proxy.errors import ClientGone, RequestError, UpstreamError
 from proxy.http.message import Request
 from proxy.policy.reasons import Reason
 
+NO_RULE: Final = "-"
+"""The rule of what never met one; no rule can have this name."""
+
 _BODYLESS: Final = frozenset({204, 304})
 _CLOSE: Final = (b"connection", b"close")
 
@@ -102,7 +105,7 @@ class _Delivery:
 
     async def refuse(self, request: Request, error: RequestError, name: str) -> None:
         """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
-        account = Account("none", Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
+        account = Account(NO_RULE, Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
         self.closing = True
         answer = failure(error.status, error.title, str(error), account, name)
         await self.deliver(request, answer)

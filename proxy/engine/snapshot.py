@@ -1,6 +1,6 @@
-"""Snapshot: the rules in force, with a generation number, swapped as one reference.
+"""Snapshot: the rules in force and the proxy's name, held as one reference.
 
-A request keeps the snapshot it boarded with, so a reload can tear none.
+A request keeps the snapshot that it boarded with.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,9 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One generation of rules, and how the proxy names itself in Via and Cache-Status."""
+    """The rules, and how the proxy names itself in Via and Cache-Status."""
 
     ruleset: Ruleset
-    generation: int = 1
     name: str = "sidecache"
     show_key: bool = False
     trusted_peers: tuple[Network, ...] = ()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from proxy.engine.answer import Account
+from proxy.policy.reasons import Reason
 
 BUCKETS: Final = (
     0.0005,
@@ -58,7 +59,7 @@ def outcome(account: Account) -> str:
     if account.failed is not None:
         return "error"
     if account.hit:
-        return "hit" if account.reason.value == "fresh" else "stale"
+        return "hit" if account.reason is Reason.FRESH else "stale"
     if account.fwd_status is not None:
         return "validated"
     if account.reason.meaning.fwd in {"bypass", "method"}:

@@ -9,7 +9,7 @@ from typing import Final
 from proxy.errors import RequestError
 from proxy.http._grammar import members
 from proxy.http.cache_control import delta_seconds
-from proxy.http.message import NO_FIELDS, Fields, Head, Line, Request
+from proxy.http.message import NO_FIELDS, Fields, Line, Request
 
 # Trailer is not among them. It was hop-by-hop in 2616, but 9110 §7.6.1 left it out, and §6.6.2
 # wants it kept where the trailer section is dropped: as "a hint of what metadata was lost".
@@ -121,12 +121,6 @@ def forwarded_request(request: Request, *, pseudonym: bytes, trusted: bool) -> F
             *_own_lines(request, pseudonym, request.fields if trusted else NO_FIELDS),
         )
     )
-
-
-def response_fields(head: Head, pseudonym: bytes) -> Fields:
-    """Return the fields to pass on to a client: end to end, and Via."""
-    passed_on = end_to_end(head.fields).without({b"via"})
-    return passed_on.plus((b"Via", via(head.fields, head.version, pseudonym)))
 
 
 def ends_here(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""The upstream on stock httpx: one pooled transport, messages passed byte for byte.
+"""The upstream on stock httpx: a few pooled transports, messages passed byte for byte.
 
 Foreign errors are mapped to ours here and nowhere else. This module must not know what a
 response means to the cache.
@@ -27,8 +27,6 @@ from proxy.errors import (
 from proxy.http.message import Fields, Head
 
 ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
-    (httpx.ConnectTimeout, UpstreamTimeout),
-    (httpx.PoolTimeout, UpstreamTimeout),
     (httpx.TimeoutException, UpstreamTimeout),
     (httpx.ConnectError, UpstreamUnreachable),
     (httpx.LocalProtocolError, RequestError),
@@ -45,20 +43,18 @@ _KEEPALIVE: Final = 4.0
 
 
 class HttpxUpstream:
-    """An `Upstream` on `httpx.AsyncHTTPTransport`.
+    """An `Upstream` on httpx's transports; a request takes the least busy one.
 
     `url` is scheme, host and port; a request's own target and fields go out as they are.
     """
 
-    def __init__(self, url: str, *, max_connections: int = 100, max_keepalive: int = 50) -> None:
+    def __init__(self, url: str, *, max_connections: int = 256, max_keepalive: int = 64) -> None:
         self._url = httpx.URL(url)
         count = min(SHARDS, max_connections)
-        limits = httpx.Limits(
-            max_connections=max_connections // count,
-            max_keepalive_connections=max(1, max_keepalive // count),
-            keepalive_expiry=_KEEPALIVE,
-        )
-        self._shards = [_Shard(limits) for _ in range(count)]
+        self._shards = [
+            _Shard(_share(max_connections, count, at), _share(max_keepalive, count, at))
+            for at in range(count)
+        ]
 
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
@@ -117,7 +113,12 @@ class _Shard:
     For every request httpcore looks at all connections of a pool, several times over.
     """
 
-    def __init__(self, limits: httpx.Limits) -> None:
+    def __init__(self, max_connections: int, max_keepalive: int) -> None:
+        limits = httpx.Limits(
+            max_connections=max_connections,
+            max_keepalive_connections=max_keepalive,
+            keepalive_expiry=_KEEPALIVE,
+        )
         self.transport = httpx.AsyncHTTPTransport(
             verify=_trusted(), limits=limits, retries=0, trust_env=False
         )
@@ -198,6 +199,11 @@ class _Upload(httpx.AsyncByteStream):
         if self._body is not None:
             async for chunk in self._body:
                 yield chunk
+
+
+def _share(total: int, count: int, at: int) -> int:
+    """Return what one of `count` gets of a total that is dealt out one by one."""
+    return total // count + (at < total % count)
 
 
 def _lines(outbound: Outbound) -> list[tuple[bytes, bytes]]:

@@ -137,7 +137,7 @@ async def test_a_body_goes_up(service: Service, upstream: ScriptedUpstream) -> N
 async def test_a_refusal_ends_the_connection(service: Service) -> None:
     exchange = await asked(service, Exchange(scope("GET", (b"host", b"evil.test")), REQUEST_END))
     assert (exchange.status, exchange.lines[b"connection"]) == (400, b"close")
-    assert service.stats.requests == {("none", "error"): 1}
+    assert service.stats.requests == {("-", "error"): 1}
 
 
 async def test_an_answer_before_the_body_was_read_ends_the_connection(

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.errors import RequestError
 from proxy.http import hops
-from proxy.http.message import Fields, Head, Line, Request
+from proxy.http.message import Fields, Line, Request
 
 OWN_LINES = (
     (b"X-Forwarded-For", b"10.0.0.9"),
@@ -170,23 +170,3 @@ def test_max_forwards(method: str, before: bytes, after: bytes) -> None:
     lines = forwarded((b"Max-Forwards", before), (b"X-A", b"7"), method=method)
 
     assert lines == ((b"Max-Forwards", after), (b"X-A", b"7"), *OWN_LINES)
-
-
-def test_a_response_goes_on_with_via() -> None:
-    head = Head(
-        200,
-        Fields(
-            [
-                (b"Connection", b"close, x-hop"),
-                (b"X-Hop", b"1"),
-                (b"Via", b"1.1 a"),
-                (b"Proxy-Authenticate", b"Basic"),
-                (b"Set-Cookie", b"a=b"),
-            ]
-        ),
-        version="1.0",
-    )
-
-    assert hops.response_fields(head, b"us") == Fields(
-        [(b"Proxy-Authenticate", b"Basic"), (b"Set-Cookie", b"a=b"), (b"Via", b"1.1 a, 1.0 us")]
-    )

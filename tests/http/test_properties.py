@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from proxy.errors import RequestError
 from proxy.http import cache_control, cache_status, dates, hops, ranges, target, validators, vary
 from proxy.http.cache_control import Directives
-from proxy.http.message import Fields, Head, Request
+from proxy.http.message import Fields, Request
 
 # Bytes at random rarely come near a grammar; these letters do.
 NEAR = st.lists(
@@ -67,7 +67,8 @@ def test_no_parser_of_lines_raises(values: tuple[bytes, ...]) -> None:
     validators.parse_tags(values)
     vary.names(Fields((b"vary", value) for value in values))
     fields = Fields((b"connection", value) for value in values)
-    hops.response_fields(Head(200, fields), b"us")
+    hops.end_to_end(fields)
+    hops.via(fields, "1.1", b"us")
 
 
 @given(LINES)
