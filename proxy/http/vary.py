@@ -45,6 +45,9 @@ _PARAMETER: Final = re.compile(
     rb"[ \t]*+;[ \t]*+(?:(?P<name>%(token)s)=(?P<value>%(token)s|%(quoted)s))?" % _PARTS,
     re.DOTALL,
 )
+_COMMA: Final = re.compile(rb"(?P<quoted>%(quoted)s?)|[ \t]*+,[ \t]*+" % _PARTS, re.DOTALL)
+"""A comma with the white space that a list allows around it (9110 §5.6.1), outside of quotes, of
+which the last may be missing."""
 _WEIGHT: Final = re.compile(rb"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 _Weighted = tuple[float, bytes]
 
@@ -64,15 +67,16 @@ def names(fields: Fields) -> tuple[bytes, ...] | None:
 def normalise(name: bytes, values: tuple[bytes, ...]) -> bytes | None:
     """Return a field's value so that values of one meaning are equal, None if it is absent.
 
-    `name` in lower case. An unknown field keeps its case and order, and so does a malformed one.
+    `name` in lower case. An unknown field keeps its case and order, and so does a malformed one;
+    white space around its commas does not count.
     """
     if not values:
         return None
     combined = b", ".join(value.strip(OWS) for value in values).strip(OWS)
     preference = _PREFERENCES.get(name)
     weighted = _weighted(combined, preference) if preference else None
-    if preference is None or weighted is None:
-        return combined
+    if weighted is None or preference is None:
+        return _COMMA.sub(lambda found: found["quoted"] or b", ", combined)
     if not preference.ordered:
         weighted.sort(key=lambda each: each[1])
     weighted.sort(key=lambda each: -each[0])  # stable: equal weights stay as they are
