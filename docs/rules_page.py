@@ -22,7 +22,7 @@ both. An unknown field, a duplicate key or a bad value is an error that names fi
 key and remedy, and nothing starts. `sidecache validate FILE` checks, `sidecache schema` prints the
 JSON Schema for editors, and [config/sidecache.yaml](../config/sidecache.yaml) shows every knob.
 
-This page is generated from the models in `proxy/rules/schema.py` and `proxy/settings.py`.
+This page is generated from the models in `proxy/rules/schema.py` and `proxy/sections.py`.
 
 ## How a rule is found
 
@@ -59,6 +59,33 @@ and HEAD; other methods pass as they are.
 - `Vary` is obeyed besides: variants live under one key.
 - Cookies and credentials are in the key as digests; `sidecache explain` can show a key safely.
 
+## How answers are named
+
+A tag is a name by which answers are purged. Those of one answer come from the rule, from the
+upstream's own fields, and from a JSON body.
+
+| in a template | stands for |
+|---|---|
+| `{name}` | what the path captured, decoded; every path of the rule must capture it |
+| `{query.page}` | a query parameter, decoded, as the upstream gets it |
+| `{request.accept-language}` | a field of the request, as the upstream gets it |
+| `{response.x-shop}` | a field of the response |
+| `{{`, `}}` | a brace |
+
+- A field is a list: each member makes a tag of its own, as does each value of a parameter that is
+  repeated. Where nothing stands, or nothing but an empty text, the template makes no tag.
+- `Surrogate-Key` is read by spaces, `Cache-Tag` by commas, `xkey` and any other field in
+  `tag_fields` by both. `Cache-Groups` (RFC 9875) is always read, and always passed on.
+- `tags_from_body` reads bodies of `application/json` and `application/…+json`, up to 1 MiB. A path
+  is one of RFC 9535 with names, indexes, slices, `*` and `..`, without filters. Text, whole
+  numbers, `true` and `false` make tags; lists, objects and `null` make none.
+- No tag may be left out, or a purge would miss the answer. So an answer is passed on and not
+  stored if its head or its body names more than 128 tags, if a tag has more than 1,024 bytes, or
+  if its body cannot be read: malformed, compressed, too large, or with more than 200,000 values
+  to look at.
+- `on_success` purges after any request under the rule whose method is not safe (GET and HEAD are
+  safe) and whose status is 2xx or 3xx.
+
 ## Units
 
 | unit | written as |
@@ -72,8 +99,13 @@ _SECTIONS: Final = {
     "Settings": "The file",
     "Upstream": "`upstream`",
     "UpstreamTimeouts": "`upstream.timeouts`",
+    "Admin": "`admin`",
+    "TokenField": "`admin.tokens[]`",
     "Store": "`store`",
     "Memory": "`store.memory`",
+    "RedisStore": "`store.redis`",
+    "Secret": "`store.redis.password`",
+    "TlsFiles": "`store.redis.tls`",
     "Log": "`log`",
     "CacheStatusField": "`cache_status`",
     "RuleModel": "`rules[]`",
@@ -81,10 +113,12 @@ _SECTIONS: Final = {
     "KeyModel": "`rules[].key`",
     "QueryModel": "`rules[].key.query`",
     "TimeoutsModel": "`rules[].timeouts`",
+    "OnSuccessModel": "`rules[].on_success`",
 }
 _CHOICES: Final = {
     "Credentials": "`credentials`",
     "SetCookie": "`set_cookie`",
+    "Role": "`role`",
 }
 _NAMED: Final[dict[str, Any]] = {
     "duration": units.Duration,
@@ -93,6 +127,8 @@ _NAMED: Final[dict[str, Any]] = {
     "count": units.Count,
     "name": words.FieldName,
     "path pattern": words.PathPattern,
+    "template": words.TagTemplate,
+    "template with `{}`": words.ValueTemplate,
     "host": words.HostPattern,
     "text or boolean": words.Wanted,
 }

@@ -4,6 +4,8 @@
 """
 
 import argparse
+import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 
 CONFIG = Path(__file__).parent.parent / "config" / "sidecache.yaml"
 CATALOG_PORT = 8000
+ADMIN = "127.0.0.1:9090"
 WAIT = 20.0
 
 
@@ -44,9 +47,11 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         _await_port("127.0.0.1", port, processes[0])
     flags = ["--upstream", upstream, "--listen", options.listen, "--admin", options.admin]
     flags += ["--config", config] if config else []
+    flags += ["--redis", options.redis] if options.redis else []
+    token = os.environ.setdefault("SIDECACHE_ADMIN_TOKEN", secrets.token_hex(8))
     processes.append(_started(stack, ["proxy", "serve", *flags]))
     if listen and _await_port(*listen, processes[-1]):
-        print(_advice(options, own=not options.upstream), flush=True)
+        print(_advice(options, token, own=not options.upstream), flush=True)
     while all(process.poll() is None for process in processes):
         time.sleep(0.2)
     return next(p.returncode for p in processes if p.returncode is not None)
@@ -56,8 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--upstream", default="", help="stand before this instead of the catalog")
     parser.add_argument("--config", default="", help="rules, instead of the catalog's or none")
+    parser.add_argument("--redis", default="", help="share entries and purges through this Redis")
     parser.add_argument("--listen", default="127.0.0.1:8080")
-    parser.add_argument("--admin", default="127.0.0.1:9090")
+    parser.add_argument("--admin", default=ADMIN)
     return parser
 
 
@@ -108,7 +114,7 @@ def _await_port(host: str, port: int, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _advice(options: argparse.Namespace, *, own: bool) -> str:
+def _advice(options: argparse.Namespace, token: str, *, own: bool) -> str:
     url = f"http://{options.listen}"
     tries = [
         (f"curl -i {url}/products/1", "twice: a miss, then a hit, and why"),
@@ -119,6 +125,9 @@ def _advice(options: argparse.Namespace, *, own: bool) -> str:
     if not own:
         tries = [(f"curl -i {url}/", "look at Cache-Status")]
     if options.admin != "off":
+        command = f"{os.path.relpath(Path(sys.executable).parent)}/sidecache purge --tag product:1"
+        command += f" --admin http://{options.admin}" * (options.admin != ADMIN)
+        tries.append((f"SIDECACHE_ADMIN_TOKEN={token} {command}", "then it is a miss again"))
         tries.append((f"curl -s http://{options.admin}/metrics", "what was counted"))
     width = max(len(command) for command, _ in tries)
     lines = [f"  {command:<{width}}   # {remark}" for command, remark in tries]

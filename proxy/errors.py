@@ -3,6 +3,7 @@
     SidecacheError
     ├── InternalError          a bug of ours                                   500
     ├── ConfigError            the operator's file, flag or variable is wrong
+    ├── StoreError             the shared store cannot be reached             503
     ├── RequestError           the client's request cannot be taken           400
     │   └── ClientGone         the client left before its request was complete
     └── UpstreamError          the upstream gave no usable answer              502
@@ -31,6 +32,13 @@ class ConfigError(SidecacheError):
     """A setting is wrong; the text is complete, one problem a line, fit to be printed as it is."""
 
     title = "Invalid configuration"
+
+
+class StoreError(SidecacheError):
+    """The store that all replicas share cannot be reached; no client ever sees this."""
+
+    status = 503
+    title = "Shared store unreachable"
 
 
 class RequestError(SidecacheError):

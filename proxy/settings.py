@@ -6,122 +6,59 @@ not know what is built from the settings.
 
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    PrivateAttr,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
-from proxy.edge.access import Logged
+from proxy.admin.auth import Role, Token
 from proxy.errors import ConfigError
 from proxy.policy.terms import Timeouts
-from proxy.rules.endpoints import ListenAddress, Networks, OptionalAddress, Origin
+from proxy.rules.endpoints import ListenAddress, Networks
 from proxy.rules.places import MAX_TEXT, parse
 from proxy.rules.problems import Loc, Problem, located, models_in, nearest, path_text, problems
 from proxy.rules.ruleset import Ruleset, compile_rules
-from proxy.rules.schema import RuleFile, RuleModel, Rules, Strict, switch, written
+from proxy.rules.schema import RuleFile, RuleModel, Rules, Strict, written
 from proxy.rules.sources import Source, merged, nested, report
-from proxy.rules.units import Count, Share, Size, Timeout
-from proxy.rules.words import CacheName
+from proxy.sections import (
+    AdminOrAddress,
+    CacheStatusField,
+    Log,
+    Secret,
+    Store,
+    Switch,
+    Upstream,
+    Workers,
+)
+from proxy.store.redis.url import Location
 
 PREFIX: Final = "SIDECACHE_"
 NESTED: Final = "__"
 
-_FLAGS: Final[Mapping[str, Loc]] = {"upstream": ("upstream", "url")}
+_FLAGS: Final[Mapping[str, Loc]] = {
+    "upstream": ("upstream", "url"),
+    "admin": ("admin", "listen"),
+    "redis": ("store", "redis", "url"),
+}
 """Flags with another name than their setting."""
+_VARIABLES: Final[Mapping[Loc, str]] = {("admin", "listen"): "SIDECACHE_ADMIN"}
+"""Variables with another name than their setting."""
 CONFIG_VARIABLE: Final = "SIDECACHE_CONFIG"
 """Names the file, and is no setting itself."""
+TOKEN_VARIABLE: Final = "SIDECACHE_ADMIN_TOKEN"  # noqa: S105 - where it is, not what it is
+"""Holds a token of role admin, for the proxy to accept and for commands to send."""
+URL_VARIABLE: Final = "SIDECACHE_ADMIN_URL"
+"""Tells commands where the admin API is."""
+_NO_SETTINGS: Final = frozenset({CONFIG_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE})
 # Kubernetes tells every container of the Services in its namespace; one called `sidecache` must
 # not keep the proxy from starting.
 _SERVICE_LINK: Final = re.compile(
     r"\w+_SERVICE_(HOST|PORT(_\w+)?)=.*|\w+_PORT(_\d+_\w+)?=(tcp|udp|sctp)://.*"
     r"|\w+_PORT_\d+_\w+_(PROTO|PORT|ADDR)=.*"
 )
-
-
-def _single(workers: int) -> int:
-    if workers > 1:
-        raise PydanticCustomError(
-            "workers",
-            "should be 1: without a shared store each worker would hold a cache and a purge"
-            " history of its own",
-        )
-    return workers
-
-
-AccessSwitch = Annotated[
-    Logged,
-    BeforeValidator(switch),
-    WithJsonSchema({"enum": ["off", "misses", "all", False]}),
-]
-
-
-class UpstreamTimeouts(Strict):
-    """How long the upstream may take, by phase."""
-
-    connect: Timeout = written("2s")
-    """Time to a connection."""
-    first_byte: Timeout = written("30s")
-    """Time from the request's last byte to the response's head."""
-    between_bytes: Timeout = written("30s")
-    """Time between two pieces of the response's body."""
-
-
-class Upstream(Strict):
-    """The API that is made faster."""
-
-    url: Origin
-    """Where it listens: scheme, host and port."""
-    max_connections: Count = 256
-    """The most connections that are open at once."""
-    max_keepalive: Count = 64
-    """The most connections that are kept open for later."""
-    timeouts: UpstreamTimeouts = UpstreamTimeouts()
-    """How long it may take; a rule can set its own."""
-
-
-class Memory(Strict):
-    """The store in the process's memory."""
-
-    max_bytes: Size = written("256MiB")
-    """How much is kept, counting keys, heads, bodies and overhead."""
-    max_object_share: Share = written("10%")
-    """The most that a single answer may take of it."""
-
-
-class Store(Strict):
-    """Where answers are kept."""
-
-    memory: Memory = Memory()
-    """The store in the process's memory."""
-
-
-class Log(Strict):
-    """What is written to standard output, one JSON object a line."""
-
-    access: AccessSwitch = Logged.MISSES
-    """Which requests are logged: none, those that went to the upstream, or all."""
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least severity that is logged."""
-
-
-class CacheStatusField(Strict):
-    """What the Cache-Status response field says (RFC 9211)."""
-
-    name: CacheName = "sidecache"
-    """The name by which this cache goes."""
-    key: bool = False
-    """Whether the key is shown; it tells clients what the answer depends on."""
 
 
 class Settings(Strict):
@@ -131,12 +68,14 @@ class Settings(Strict):
     """The API that is made faster."""
     listen: ListenAddress = written("127.0.0.1:8080")
     """Where clients are served."""
-    admin: OptionalAddress = written("127.0.0.1:9090")
-    """Where operators are served, or `off`."""
+    admin: AdminOrAddress = written("127.0.0.1:9090")
+    """Where operators are served, or `off`; and who they are."""
     store: Store = Store()
     """Where answers are kept."""
-    workers: Annotated[Count, AfterValidator(_single)] = 1
-    """How many processes serve; one, as long as the store is the process's own memory."""
+    purge_method: Switch = written("off")
+    """Whether the method PURGE is understood where clients are served; it needs a token."""
+    workers: Workers = 1
+    """How many processes serve; one, in this release."""
     trusted_peers: Networks = ()
     """Networks whose X-Forwarded-* fields are believed; in a variable, separated by commas."""
     log: Log = Log()
@@ -211,6 +150,63 @@ def ruleset(settings: Settings, file_name: str) -> Ruleset:
     )
 
 
+def tokens(settings: Settings, environ: Mapping[str, str]) -> tuple[Token, ...]:
+    """Read the tokens that operators may send, wherever they are.
+
+    Raises ConfigError, which says which token is missing or unfit.
+    """
+    found = []
+    for at, field in enumerate(settings.admin.tokens):
+        where = f"admin.tokens[{at}]"
+        found.append(_token(where, field.name, field.role, secret(field, where, environ)))
+    if (text := environ.get(TOKEN_VARIABLE)) is not None:
+        found.append(_token(f"environment {TOKEN_VARIABLE}", "environment", Role.ADMIN, text))
+    if settings.purge_method and not any(token.role.allows(Role.PURGE) for token in found):
+        raise ConfigError("purge_method: needs a token of role purge or admin under admin.tokens")
+    return tuple(found)
+
+
+def secret(wanted: Secret, where: str, environ: Mapping[str, str]) -> str:
+    """Read a secret; `where` is the setting that wants it. Raises ConfigError."""
+    if wanted.file is not None:
+        try:
+            return _text(wanted.file).rstrip()
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+    text = environ.get(wanted.variable or "")
+    if text is None:
+        raise ConfigError(f"{where}: the variable {wanted.variable} is not set")
+    return text
+
+
+def _token(where: str, name: str, role: Role, text: str) -> Token:
+    try:
+        return Token.of(name, role, text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def shown(value: object) -> object:
+    """Return settings, or a part of them, as plain JSON values without any secret."""
+    match value:
+        case BaseModel():
+            return {name: shown(field) for name, field in value}
+        case Mapping():
+            return {str(name): shown(field) for name, field in value.items()}
+        case tuple():
+            return [shown(item) for item in value]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return _text_of(value)
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, Location):
+        return value.masked
+    return str(value.value if isinstance(value, Enum) else value)
+
+
 @cache
 def builtin_rules() -> tuple[RuleModel, ...]:
     """Return the rules that stand behind the operator's, read from a file in the same language."""
@@ -235,7 +231,7 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[Loc, str], list[str]]:
         name: text
         for name, text in environ.items()
         if name.startswith(PREFIX)
-        and name != CONFIG_VARIABLE
+        and name not in _NO_SETTINGS
         and not _SERVICE_LINK.fullmatch(f"{name}={text}")
     }
     unknown = [
@@ -252,12 +248,13 @@ def _leaves(model: type[BaseModel], loc: Loc = ()) -> Iterator[Loc]:
         inner = tuple(models_in(field.annotation))
         if not inner:
             yield (*loc, name)
-        elif inner == (field.annotation,):
+        elif field.annotation in (inner[0], inner[0] | None):
             yield from _leaves(inner[0], (*loc, name))
 
 
 def _variable_name(loc: Loc) -> str:
-    return PREFIX + NESTED.join(step for step in loc if isinstance(step, str)).upper()
+    steps = (step for step in loc if isinstance(step, str))
+    return _VARIABLES.get(loc) or PREFIX + NESTED.join(steps).upper()
 
 
 def _variable(loc: Loc) -> str:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import uvicorn
 
+from proxy.admin.control import Phase
 from proxy.app import DataPlane, Service, create_app
 from proxy.edge.requests import Message
 from proxy.errors import ConfigError
@@ -85,11 +86,11 @@ def test_what_is_wrong_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.M
 
 async def test_the_lifespan_makes_ready_and_unready() -> None:
     service = Service(load(None, {"upstream": NOWHERE}, {}), "test")
-    seen: list[bool] = []
+    seen: list[Phase] = []
     shutdown = asyncio.Event()
 
     async def receive() -> Message:
-        seen.append(service.ready)
+        seen.append(service.phase)
         if len(seen) == 2:
             shutdown.set()
         return {"type": "lifespan.startup" if len(seen) == 1 else "lifespan.shutdown"}
@@ -100,9 +101,9 @@ async def test_the_lifespan_makes_ready_and_unready() -> None:
         said.append(message["type"])
 
     await DataPlane(service)({"type": "lifespan"}, receive, send)
-    assert seen == [False, True]
+    assert seen == [Phase.STARTING, Phase.READY]
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert not service.ready
+    assert service.phase is Phase.DRAINING
 
 
 async def test_closing_ends_what_runs_behind(upstream: ScriptedUpstream) -> None:

@@ -19,15 +19,18 @@ FLOORS = {
     "coding": 4,
     "edge": 4,
     "admin": 4,
+    "sections": 5,
     "settings": 5,
     "logs": 5,
-    "app": 6,
-    "reload": 6,
-    "cli": 7,
-    "__main__": 8,
+    "stores": 6,
+    "app": 7,
+    "reload": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 NEIGHBOURS = {
     ("http", "errors"): "the ground of the ground",
+    ("settings", "sections"): "a whole and its parts",
 }
 """Exceptions between rooms of one floor, each with its reason."""
 

@@ -1,21 +1,21 @@
+import json
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from proxy.admin.auth import Role, Token
 from proxy.edge.access import Logged
 from proxy.errors import ConfigError
 from proxy.http.message import Request
 from proxy.policy.terms import Terms, Timeouts
 from proxy.rules.endpoints import Address
-from proxy.settings import Settings, builtin_rules, load, ruleset
+from proxy.settings import Settings, builtin_rules, load, ruleset, secret, shown, tokens
 
 ROOT = Path(__file__).parent.parent
-ONE_WORKER = (
-    "should be 1: without a shared store each worker would hold a cache and a purge history of its"
-    " own"
-)
+ONE_WORKER = "should be 1: more than one worker a replica is not in this release"
+TOKEN = "sixteen-characters"  # noqa: S105 - a value under test
 NOTHING: Mapping[str, str] = {}
 
 
@@ -39,7 +39,10 @@ def test_an_upstream_is_all_that_is_needed() -> None:
 
     assert settings.upstream.url == "http://127.0.0.1:8000"
     assert settings.listen == Address("127.0.0.1", 8080)
-    assert settings.admin == Address("127.0.0.1", 9090)
+    assert settings.admin.listen == Address("127.0.0.1", 9090)
+    assert settings.admin.tokens == ()
+    assert settings.store.redis is None
+    assert settings.purge_method is False
     assert settings.store.memory.max_bytes == 256 * 2**20
     assert settings.store.memory.max_object_share == pytest.approx(0.1)
     assert settings.workers == 1
@@ -67,8 +70,7 @@ def test_flags_win_over_variables_and_variables_over_the_file(file: Path) -> Non
     assert settings.upstream.max_keepalive == 5
     assert settings.upstream.max_connections == 4
     assert settings.listen.port == 2
-    assert settings.admin is not None
-    assert settings.admin.port == 1
+    assert settings.admin.listen == Address("127.0.0.1", 1)
 
 
 def test_an_override_may_be_a_dotted_name() -> None:
@@ -95,7 +97,7 @@ def test_variables_are_read_as_text() -> None:
     assert settings.upstream.timeouts.first_byte == 5.0
     assert settings.store.memory.max_bytes == 64 * 2**20
     assert settings.trusted_peers == (ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"))
-    assert settings.admin is None
+    assert settings.admin.listen is None
     assert settings.cache_status.key
 
 
@@ -110,6 +112,8 @@ def test_what_kubernetes_says_of_services_is_none_of_ours() -> None:
         "SIDECACHE_ADMIN_SERVICE_HOST": "10.0.0.1",
         "SIDECACHE_ADMIN_PORT": "tcp://10.0.0.1:80",
         "SIDECACHE_CONFIG": "sidecache.yaml",
+        "SIDECACHE_ADMIN_URL": "http://127.0.0.1:9090",
+        "SIDECACHE_ADMIN_TOKEN": TOKEN,
     }
 
     assert load(None, {"upstream": "http://a"}, environ) == load(
@@ -235,6 +239,186 @@ def test_rules_are_compiled_with_their_place_and_the_upstreams_timeouts(file: Pa
     assert rules.rules[0].terms.timeouts == Timeouts(1.0, 5.0, 30.0)
     assert rules.rules[2].terms.timeouts == Timeouts(1.0, 30.0, 30.0)
     assert rules.match(Request("GET", "http", b"a", b"/")).rule.name == "x"
+
+
+@pytest.mark.parametrize("admin", ["127.0.0.1:1", "off", "", "{listen: 127.0.0.1:1}", "{}"])
+def test_admin_is_an_address_or_a_section(file: Path, admin: str) -> None:
+    file.write_text(f"upstream: {{url: http://a}}\nadmin: {admin}\n")
+    default = Address("127.0.0.1", 9090)
+    wanted = {"": default, "{}": default, "off": None}.get(admin, Address("127.0.0.1", 1))
+
+    assert load(file, {}, NOTHING).admin.listen == wanted
+
+
+def test_an_address_from_elsewhere_leaves_the_tokens_of_the_file(file: Path) -> None:
+    file.write_text(
+        "upstream: {url: http://a}\n"
+        "admin:\n"
+        "  listen: 127.0.0.1:1\n"
+        "  tokens:\n"
+        "    - {name: ci, role: purge, variable: CI_TOKEN}\n"
+    )
+
+    for flags, variables in (({"admin": "[::1]:2"}, {}), ({}, {"SIDECACHE_ADMIN": "[::1]:2"})):
+        admin = load(file, flags, variables).admin
+        assert admin.listen == Address("::1", 2)
+        assert [token.name for token in admin.tokens] == ["ci"]
+
+
+def test_tokens_are_read_from_variables_and_files(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "ops").write_text(f"{TOKEN}-ops\n")
+    file.write_text(
+        "upstream: {url: http://a}\n"
+        "admin:\n"
+        "  tokens:\n"
+        "    - {name: ci, role: purge, variable: CI_TOKEN}\n"
+        f"    - {{name: ops, role: admin, file: {tmp_path}/ops}}\n"
+    )
+    settings = load(file, {}, NOTHING)
+
+    assert tokens(settings, {"CI_TOKEN": TOKEN, "SIDECACHE_ADMIN_TOKEN": f"{TOKEN}-env"}) == (
+        Token.of("ci", Role.PURGE, TOKEN),
+        Token.of("ops", Role.ADMIN, f"{TOKEN}-ops"),
+        Token.of("environment", Role.ADMIN, f"{TOKEN}-env"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "environ", "text"),
+    [
+        ("variable: CI_TOKEN", {}, "admin.tokens[0]: the variable CI_TOKEN is not set"),
+        ("variable: X", {"X": "short"}, "admin.tokens[0]: the token is shorter than 16 characters"),
+        ("file: /nowhere/ci", {}, "admin.tokens[0]: /nowhere/ci: No such file or directory"),
+        (
+            "variable: X",
+            {"X": TOKEN, "SIDECACHE_ADMIN_TOKEN": ""},
+            "environment SIDECACHE_ADMIN_TOKEN: the token is shorter than 16 characters",
+        ),
+    ],
+)
+def test_a_token_that_is_missing_or_unfit_is_named(
+    file: Path, place: str, environ: dict[str, str], text: str
+) -> None:
+    file.write_text(
+        f"upstream: {{url: http://a}}\nadmin: {{tokens: [{{name: ci, role: read, {place}}}]}}\n"
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        tokens(load(file, {}, NOTHING), environ)
+
+    assert str(caught.value) == text
+
+
+def test_the_method_purge_needs_a_token() -> None:
+    settings = load(None, {"upstream": "http://a", "purge_method": "on"}, NOTHING)
+
+    with pytest.raises(ConfigError, match="purge_method: needs a token of role purge"):
+        tokens(settings, NOTHING)
+    assert len(tokens(settings, {"SIDECACHE_ADMIN_TOKEN": TOKEN})) == 1
+
+
+def test_the_shared_store(file: Path) -> None:
+    file.write_text(
+        "upstream: {url: http://a}\n"
+        "store:\n"
+        "  redis:\n"
+        "    url: rediss://user:secret@redis:6380/1\n"
+        "    namespace: shop\n"
+        "    timeout: 20ms\n"
+        "    password: {variable: REDIS_PASSWORD}\n"
+        "    tls: {ca: /ca.pem, cert: /cert.pem, key: /key.pem}\n"
+    )
+    redis = load(file, {}, NOTHING).store.redis
+
+    assert redis is not None
+    assert redis.url.addresses == (("redis", 6380),)
+    assert (redis.namespace, redis.timeout, redis.max_unverified) == ("shop", 0.02, 30.0)
+    assert redis.max_object == 2**20
+    assert redis.password is not None
+    assert secret(redis.password, "it", {"REDIS_PASSWORD": "x"}) == "x"
+    assert redis.tls.ca == Path("/ca.pem")
+
+
+def test_the_shared_store_by_a_flag_and_by_variables() -> None:
+    environ = {
+        "SIDECACHE_STORE__REDIS__URL": "redis://b",
+        "SIDECACHE_STORE__REDIS__MAX_UNVERIFIED": "0",
+        "SIDECACHE_STORE__REDIS__PASSWORD__FILE": "/run/secrets/redis",
+    }
+    redis = load(None, {"upstream": "http://a", "redis": "redis://c"}, environ).store.redis
+
+    assert redis is not None
+    assert redis.url.addresses == (("c", 6379),)
+    assert redis.max_unverified == 0.0
+    assert redis.password is not None
+    assert redis.password.file == Path("/run/secrets/redis")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("admin: here", "FILE:2:1: admin.listen: an address is like"),
+        ("admin: {tokens: [{name: a, role: king, file: /x}]}", "FILE:2:28: admin.tokens[0].role"),
+        (
+            "admin: {tokens: [{name: a, role: read}]}",
+            "FILE:2:18: admin.tokens[0]: give one of the two: variable or file",
+        ),
+        (
+            "admin: {tokens: [{name: a, role: read, file: /x, variable: X}]}",
+            "FILE:2:18: admin.tokens[0]: give one of the two: variable or file",
+        ),
+        (
+            "admin: {tokens: [{name: a, role: read, file: /x}, {name: a, role: read, file: /y}]}",
+            "FILE:2:52: admin.tokens[1].name: the name 'a' is taken by tokens[0]",
+        ),
+        (
+            "admin: {tokens: [{name: a, role: read, token: secret}]}",
+            "FILE:2:40: admin.tokens[0].token: unknown field",
+        ),
+        ("store: {redis: {}}", "FILE:2:9: store.redis.url: is required"),
+        ("store: {redis: {url: http://a}}", "FILE:2:17: store.redis.url: the URL's scheme"),
+        ("store: {redis: {url: 5}}", "FILE:2:17: store.redis.url: the URL has no scheme"),
+        (
+            "store: {redis: {url: 'redis://a', namespace: 'a b'}}",
+            "FILE:2:35: store.redis.namespace: ",
+        ),
+        (
+            "store: {redis: {url: 'redis://a', tls: {cert: /a}}}",
+            "FILE:2:35: store.redis.tls: cert and key belong together",
+        ),
+        ("purge_method: sometimes", "FILE:2:1: purge_method: "),
+    ],
+)
+def test_a_wrong_section_is_told_in_one_line(file: Path, text: str, line: str) -> None:
+    file.write_text(f"upstream: {{url: http://a}}\n{text}\n")
+
+    (found,) = told(file)
+
+    assert found.startswith(line)
+
+
+def test_settings_are_shown_as_json_without_secrets(file: Path) -> None:
+    file.write_text(
+        "upstream: {url: http://a}\n"
+        "trusted_peers: [10.0.0.0/8]\n"
+        "admin: {tokens: [{name: ci, role: purge, file: /run/secrets/ci}]}\n"
+        "store: {redis: {url: 'redis://user:secret@redis'}}\n"
+        "rules: [{name: x, ttl_by_status: {404: 10s}}]\n"
+    )
+    document = shown(load(file, {}, NOTHING))
+    text = json.dumps(document)
+
+    assert "secret@" not in text
+    assert isinstance(document, dict)
+    assert document["store"]["redis"]["url"] == "redis://user:***@redis:6379"
+    assert document["admin"] == {
+        "listen": "127.0.0.1:9090",
+        "tokens": [{"variable": None, "file": "/run/secrets/ci", "name": "ci", "role": "purge"}],
+    }
+    assert document["trusted_peers"] == ["10.0.0.0/8"]
+    assert document["log"] == {"access": "misses", "level": "info"}
+    assert document["rules"][0]["ttl_by_status"] == {"404": 10.0}
+    assert document["purge_method"] is False
 
 
 def test_rules_that_no_file_holds_have_its_name_alone() -> None:

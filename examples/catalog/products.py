@@ -3,6 +3,7 @@
 Speaks HTTP; the rows are the store's.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -36,7 +37,8 @@ def list_products(
     """
     found = store.products(query)
     cache_control = "s-maxage=30, stale-while-revalidate=60"
-    return answer(request, Representation.of(found), {"Cache-Control": cache_control})
+    fields = {"Cache-Control": cache_control, "Surrogate-Key": "products"}
+    return answer(request, Representation.of(found), fields)
 
 
 @router.get("/{product_id}", response_model=Product, responses={304: {}, 404: {}})
@@ -44,18 +46,20 @@ def get_product(request: Request, store: TheStore, product_id: ProductId) -> Res
     """Fresh for 60 s, then revalidated by a strong ETag or by Last-Modified: the usual case.
 
     The page shows its rating and the names of related products, so a write to one of those
-    changes it too: that is what purging by tag is for.
+    changes it too: that is what purging by tag is for. Surrogate-Key names them all.
     """
-    return answer(request, _representation(store, product_id), {"Cache-Control": "max-age=60"})
+    found = store.product(product_id)
+    shown = (product_id, *(related.id for related in found.value.related))
+    fields = {"Cache-Control": "max-age=60", "Surrogate-Key": _tags(shown)}
+    return answer(request, Representation.of(found.value, modified=found.modified), fields)
 
 
 @router.get("/{product_id}/reviews", response_model=Reviews, responses={304: {}, 404: {}})
 def get_reviews(request: Request, store: TheStore, product_id: ProductId) -> Response:
     """No Cache-Control at all: a cache may guess a lifetime from Last-Modified."""
     found = store.reviews(product_id)
-    return answer(
-        request, Representation.of(found.value, modified=found.modified, tagged=False), {}
-    )
+    shown = Representation.of(found.value, modified=found.modified, tagged=False)
+    return answer(request, shown, {"Surrogate-Key": _tags([product_id])})
 
 
 @router.post("", status_code=201, response_model=Product)
@@ -115,6 +119,10 @@ def add_review(store: TheStore, product_id: ProductId, draft: ReviewDraft) -> Re
         store.add_review(product_id, draft)
         product = _representation(store, product_id)
     return _written(product, {"Content-Location": f"/products/{product_id}"})
+
+
+def _tags(products: Iterable[int]) -> str:
+    return " ".join(f"product:{number}" for number in products)
 
 
 def _representation(store: Store, product_id: int) -> Representation:

@@ -1,40 +1,70 @@
-"""The admin API: FastAPI over what the proxy tells of itself.
+"""The admin API: FastAPI over the control of one proxy, a router for each noun.
 
 This module must not reach into the engine; it is handed what it shows.
 """
 
-from collections.abc import Callable
+from typing import Any, Final
 
 from fastapi import FastAPI, Response
 
 from proxy import __version__
+from proxy.admin import entries, explain, problems, purges, state, warm
+from proxy.admin.auth import Gate
+from proxy.admin.control import Control, Phase
 from proxy.admin.metrics import CONTENT_TYPE
 
+_ROUTERS: Final = (purges.router, explain.router, entries.router, state.router, warm.router)
+_ABOUT: Final = """What operators see and do of one Sidecache.
 
-def create_admin(*, ready: Callable[[], bool], metrics: Callable[[], bytes]) -> FastAPI:
-    """Return the admin application; `ready` and `metrics` are asked at each request."""
+Tokens are sent as `Authorization: Bearer …`; their roles are read, purge and admin. Errors are
+RFC 9457 problems. Times are seconds where nothing else is said."""
+
+_UNREADY: Final[dict[int | str, dict[str, Any]]] = {
+    503: {"description": "Not yet, or not any more"}
+}
+
+
+def create_admin(control: Control, gate: Gate) -> FastAPI:
+    """Return the admin application over `control`, for whom `gate` lets in."""
     api = FastAPI(
         title="Sidecache admin",
+        description=_ABOUT,
         version=__version__,
+        redirect_slashes=False,  # it would send whoever asks to the Host that they named
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    problems.install(api)
+    _health(api, control)
+    for router in _ROUTERS:
+        api.include_router(router(control, gate))
+    return api
 
-    @api.get("/livez")
+
+def _health(api: FastAPI, control: Control) -> None:
+    """Add what anybody may ask: probes and metrics."""
+
+    @api.get("/livez", tags=["health"])
     async def livez() -> dict[str, str]:
         """Tell that the process runs and its loop turns."""
         return {"status": "alive"}
 
-    @api.get("/readyz", responses={503: {"description": "Starting or draining"}})
+    @api.get("/startupz", tags=["health"], responses=_UNREADY)
+    async def startupz(response: Response) -> dict[str, str]:
+        """Tell whether the proxy has started."""
+        return _status(response, good=control.phase() is not Phase.STARTING, word="started")
+
+    @api.get("/readyz", tags=["health"], responses=_UNREADY)
     async def readyz(response: Response) -> dict[str, str]:
         """Tell whether requests should be sent here."""
-        if ready():
-            return {"status": "ready"}
-        response.status_code = 503
-        return {"status": "not ready"}
+        return _status(response, good=control.phase() is Phase.READY, word="ready")
 
-    @api.get("/metrics")
+    @api.get("/metrics", tags=["health"])
     async def prometheus() -> Response:
         """Return all metrics in Prometheus' text format."""
-        return Response(metrics(), media_type=CONTENT_TYPE)
+        return Response(control.metrics(), media_type=CONTENT_TYPE)
 
-    return api
+
+def _status(response: Response, *, good: bool, word: str) -> dict[str, str]:
+    if not good:
+        response.status_code = 503
+    return {"status": word if good else f"not {word}"}

@@ -28,6 +28,7 @@ class EngineCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric there is."""
         yield self._requests()
+        yield self._purges()
         yield _labelled("reasons", "reason", self._stats.reasons)
         yield _labelled("storing", "reason", self._stats.storing)
         yield _labelled("body_bytes", "outcome", self._stats.body_bytes)
@@ -47,12 +48,20 @@ class EngineCollector(Collector):
             family.add_metric([rule, outcome], count)
         return family
 
+    def _purges(self) -> Metric:
+        family = CounterMetricFamily(
+            "sidecache_purges", _SENTENCES["purges"], labels=["mode", "source"]
+        )
+        for (mode, source), count in self._stats.purges.items():
+            family.add_metric([mode, source], count)
+        return family
+
     def _latency(self) -> Metric:
         family = HistogramMetricFamily(
             "sidecache_latency_seconds", _SENTENCES["latency"], labels=["outcome"]
         )
         for outcome, histogram in self._stats.latency.items():
-            family.add_metric([outcome], _cumulated(histogram), histogram.sum)
+            family.add_metric([outcome], cumulated(histogram), histogram.sum)
         return family
 
     def _store(self) -> Iterator[Metric]:
@@ -69,11 +78,22 @@ class EngineCollector(Collector):
         )
 
 
-def render(stats: Stats, memory: Occupancy) -> bytes:
-    """Return the exposition text of all metrics."""
+def render(stats: Stats, memory: Occupancy, *others: Collector) -> bytes:
+    """Return the exposition text of all metrics, those of other collectors included."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(EngineCollector(stats, memory))
+    for collector in (EngineCollector(stats, memory), *others):
+        registry.register(collector)
     return generate_latest(registry)
+
+
+def cumulated(histogram: Histogram) -> list[tuple[str, float]]:
+    """Return the buckets of a histogram as Prometheus has them: each with all below it."""
+    total = 0
+    buckets = []
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), histogram.counts, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    return buckets
 
 
 def _plain(name: str, value: int) -> Metric:
@@ -85,12 +105,3 @@ def _labelled(name: str, label: str, counts: dict[str, int]) -> Metric:
     for value, count in counts.items():
         family.add_metric([value], count)
     return family
-
-
-def _cumulated(histogram: Histogram) -> list[tuple[str, float]]:
-    total = 0
-    buckets = []
-    for bound, count in zip((*map(str, BUCKETS), "+Inf"), histogram.counts, strict=True):
-        total += count
-        buckets.append((bound, float(total)))
-    return buckets

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ from proxy.settings import load
 GRACE: Final = 30
 """Seconds that answers under way are given once the proxy has been told to stop."""
 
+CLOSING: Final = 2.0
+"""Seconds that the event loop is given to close, once everything has ended."""
+
 _BACKLOG: Final = 2048
 
 
@@ -31,12 +35,12 @@ _BACKLOG: Final = 2048
 @click.option("--upstream", metavar="URL", help="The API to stand before.")
 @click.option("--listen", metavar="HOST:PORT", help="Where clients connect [127.0.0.1:8080].")
 @click.option("--admin", metavar="HOST:PORT", help="Where operators connect [127.0.0.1:9090].")
-@click.option("--redis", metavar="URL", help="Not in this release: it keeps entries in memory.")
+@click.option("--redis", metavar="URL", help="The store that all replicas share [none].")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Worker processes [1]; more need Redis.",
+    help="Worker processes [1]; one, in this release.",
 )
 def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
     config: Path | None,
@@ -51,19 +55,29 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
     Every setting can also come from the file or from the environment as SIDECACHE_…, nested by
     two underscores: SIDECACHE_UPSTREAM__URL.
     """
-    if redis is not None:
-        raise ConfigError("--redis: this release keeps its entries in memory; leave the flag out")
-    flags = {"upstream": upstream, "listen": listen, "admin": admin, "workers": workers}
+    flags = {
+        "upstream": upstream,
+        "listen": listen,
+        "admin": admin,
+        "redis": redis,
+        "workers": workers,
+    }
     settings = load(config, flags, os.environ)
     with ExitStack() as listeners:
         data = listeners.enter_context(_bind(settings.listen, "listen"))
         admin_socket = None
-        if settings.admin is not None:
-            admin_socket = listeners.enter_context(_bind(settings.admin, "admin"))
-        service = Service(settings, str(config or "settings"))
+        if settings.admin.listen is not None:
+            admin_socket = listeners.enter_context(_bind(settings.admin.listen, "admin"))
+        service = Service(settings, str(config or "settings"), address=_address(data))
         service.log_to_stdout()
+        # uvloop waits in its end for every connection to be closed, and one whose opening or
+        # reading was given up just then may never be.
+        ending = threading.Timer(CLOSING, os._exit, (0,))
+        ending.daemon = True
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(service, data, admin_socket))
+            ending.start()
+        ending.cancel()
 
 
 def _bind(address: Address, setting: str) -> socket.socket:
@@ -88,7 +102,7 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
     """Serve both listeners until SIGTERM or SIGINT, then finish what is under way."""
     servers = [(data_server(service), data)]
     if admin is not None:
-        servers.append((_server(service.admin, lifespan="off"), admin))
+        servers.append((_server(service.admin, http=Protocol, lifespan="off"), admin))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, [server for server, _ in servers])

@@ -6,20 +6,24 @@ This module must not know how an answer is found.
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from proxy.edge.access import AccessLog, Exchange
 from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
 from proxy.engine.answer import Account, Answer, cut, failure
-from proxy.engine.corridor import Corridor, Visit
+from proxy.engine.corridor import Corridor
 from proxy.engine.stats import Stats
+from proxy.engine.visit import Visit
 from proxy.errors import ClientGone, RequestError, UpstreamError
 from proxy.http.message import Request
 from proxy.policy.reasons import Reason
 
 NO_RULE: Final = "-"
 """The rule of what never met one; no rule can have this name."""
+
+PurgeMethod = Callable[[Request], Awaitable[Answer]]
+"""What answers PURGE, where the operator wants it to be a method of ours."""
 
 _BODYLESS: Final = frozenset({204, 304})
 _CLOSE: Final = (b"connection", b"close")
@@ -28,10 +32,17 @@ _CLOSE: Final = (b"connection", b"close")
 class Door:
     """The data plane as an ASGI 3 application."""
 
-    def __init__(self, corridor: Corridor, stats: Stats, access: AccessLog) -> None:
+    def __init__(
+        self,
+        corridor: Corridor,
+        stats: Stats,
+        access: AccessLog,
+        purge_method: PurgeMethod | None = None,
+    ) -> None:
         self._corridor = corridor
         self._stats = stats
         self._access = access
+        self._purge_method = purge_method
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP is refused."""
@@ -49,6 +60,10 @@ class Door:
         delivery = _Delivery(send, self._stats, self._access)
         try:
             request = request_of(scope)
+            if request.method == "PURGE" and self._purge_method is not None:
+                delivery.closing |= request.has_body
+                await delivery.deliver(request, await self._purge_method(request))
+                return
             visit = self._corridor.visit(request)
         except RequestError as error:
             await delivery.refuse(refused(scope), error, self._corridor.snapshot.name)

@@ -40,6 +40,8 @@ class Account:
     collapsed: bool | None = None
     ttl: int | None = None
     key: str | None = None
+    unverified: bool = False
+    """Served from the store although the purge log has not been heard for a while."""
 
     @property
     def hit(self) -> bool:
@@ -58,8 +60,11 @@ class Account:
             stored=stored,
             collapsed=self.collapsed,
             key=self.key,
-            detail=(self.failed or declined or self.reason).value,
+            detail=self._detail(declined).value,
         )
+
+    def _detail(self, declined: Reason | None) -> Reason:
+        return self.failed or declined or (Reason.UNVERIFIED if self.unverified else self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,12 @@ from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
 from proxy.http.message import Request
 from proxy.policy import reuse
-from proxy.policy.invalidation import Uri
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Bypass, Refuse
-from proxy.rules.keys import Key, key_for, selected, uri_of
+from proxy.rules import tags
+from proxy.rules.keys import Key, key_for, labels_for, selected
+from proxy.rules.labels import Labels
+from proxy.rules.paths import Capture
 from proxy.rules.ruleset import Match, Rule
 
 
@@ -24,10 +26,16 @@ class Boarded:
     outbound: Request
     rule: Rule
     key: Key
-    tags: tuple[bytes, ...]
+    captures: tuple[Capture, ...]
     snapshot: Snapshot
     ambiguous: bool
     ends_here: bool = False
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of whatever answers the request: made anew, for whoever stores or purges."""
+        own = tags.of_request(self.rule.tagging, self.captures, self.outbound)
+        return labels_for(self.rule, self.outbound).plus(own)
 
 
 def board(request: Request, snapshot: Snapshot) -> Boarded:
@@ -53,12 +61,7 @@ def retrieval(boarded: Boarded) -> Boarded:
     return _boarded(boarded.snapshot.ruleset.match(request), request, boarded.snapshot)
 
 
-def uri_tag(uri: Uri, snapshot: Snapshot) -> bytes:
-    """Return the tag of everything that is stored for a URI, whatever else its keys hold."""
-    return uri_of(snapshot.ruleset, Request("GET", *uri))
-
-
 def _boarded(match: Match, request: Request, snapshot: Snapshot) -> Boarded:
     outbound = selected(match.rule, request)
     key = key_for(match.rule, outbound)
-    return Boarded(outbound, match.rule, key, (key.uri,), snapshot, match.ambiguous)
+    return Boarded(outbound, match.rule, key, match.captures, snapshot, match.ambiguous)

@@ -9,7 +9,8 @@ This module must not know sockets, files or formats; it decides nothing that pol
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Final, assert_never
 
 from proxy.engine.answer import Account, Answer, failure, reason_of
@@ -18,18 +19,30 @@ from proxy.engine.delivery import along, from_entry, onward
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Reader
 from proxy.engine.fetch import Errand, Fetcher
-from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
+from proxy.engine.fleet import Fleet
+from proxy.engine.flights import (
+    Elsewhere,
+    Failed,
+    Flight,
+    Landed,
+    Landing,
+    Unshareable,
+    Validated,
+)
+from proxy.engine.ledger import Trust
 from proxy.engine.ports import Clock, Upstream
-from proxy.engine.shelf import Shelf
+from proxy.engine.purging import Purging
+from proxy.engine.sharing import fits, may_lead, overtaken, to_follow
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.tasks import Tasks
+from proxy.engine.visit import Visit, judged
 from proxy.errors import ClientGone, SidecacheError, UpstreamError
 from proxy.http.message import Request
-from proxy.policy import credentials, reuse
-from proxy.policy.parts import covers
-from proxy.policy.reasons import Family, Reason
-from proxy.policy.validation import is_partial_or_conditional, personal, whole
-from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale, Verdict
+from proxy.policy import reuse
+from proxy.policy.invalidation import SAFE
+from proxy.policy.reasons import Reason
+from proxy.policy.validation import personal, whole
+from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale
 
 _GATEWAY_TIMEOUT: Final = 504
 _SERVER_ERRORS: Final = range(500, 600)
@@ -39,39 +52,31 @@ _REFUSED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A request that has been judged; `entry` is what is stored for it, if anything is."""
-
-    boarded: Boarded
-    verdict: Verdict
-    entry: Entry | None
-
-
 class Corridor:
     """The engine's front: requests in, answers out."""
 
-    def __init__(self, snapshot: Snapshot, shelf: Shelf, upstream: Upstream, clock: Clock) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        fleet: Fleet,
+        purging: Purging,
+        upstream: Upstream,
+        clock: Clock,
+    ) -> None:
         self.snapshot = snapshot
-        self.shelf = shelf
-        self.flights = Flights()
+        self.shelf = fleet.shelf
+        self.flights = fleet.flights
         self.tasks = Tasks()
         self._clock = clock
-        self._fetcher = Fetcher(upstream, shelf, self.flights, clock)
+        self._fetcher = Fetcher(upstream, fleet, purging, clock)
 
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
-        boarded = board(request, self.snapshot)
+        boarded, now = board(request, self.snapshot), self._now()
         verdict = early(boarded)
         if verdict is not None:
-            return Visit(boarded, verdict, None)
-        outbound, terms = boarded.outbound, boarded.rule.terms
-        entries = self.shelf.variants(boarded.key)
-        stored = reuse.select(outbound, [entry.stored for entry in entries])
-        entry = next((e for e in entries if e.stored is stored), None)
-        now, draw = self._clock.now(), self._clock.draw()
-        judged = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))
-        return Visit(boarded, judged, entry)
+            return Visit(boarded, verdict, None, now)
+        return judged(boarded, self.shelf, now, self._clock.draw(), far=self.shelf.shared)
 
     def answer_now(self, visit: Visit) -> Answer | None:
         """Answer without the upstream, or None where it has to be asked."""
@@ -80,6 +85,8 @@ class Corridor:
                 if refresh:
                     self._refresh(visit, visit.entry)
                 return self._stored(visit, visit.entry, self._account(visit))
+            case Refuse(Reason.ONLY_IF_CACHED) if visit.far:
+                return None
             case Refuse(reason):
                 status, title = _REFUSED[reason]
                 account = replace(self._account(visit), failed=reason)
@@ -91,47 +98,53 @@ class Corridor:
     async def answer(self, visit: Visit, body: AsyncIterator[bytes] | None = None) -> Answer:
         """Answer, asking the upstream where the store cannot; raises `ClientGone` alone."""
         answer = self.answer_now(visit)
+        if answer is None and visit.far:
+            visit = await self._looked_further(visit)
+            answer = self.answer_now(visit)
         if answer is not None:
             return answer
-        flight = self._to_follow(visit)
+        return await self._fetched(visit, body, collapsed=None)
+
+    async def _fetched(
+        self, visit: Visit, body: AsyncIterator[bytes] | None, *, collapsed: bool | None
+    ) -> Answer:
+        """Answer with a fetch: one that is under way, or one of its own, for others or alone."""
+        ledger = self.shelf.ledger
+        flight = await to_follow(visit, self.flights, ledger)
         if flight is None:
-            return await self._lead(visit, body, shared=self._may_lead(visit), collapsed=None)
+            shared = may_lead(visit, self.flights, self._now())
+            return await self._lead(visit, body, shared=shared, collapsed=collapsed)
         ticket = flight.feed.reader()
         landing = await self._landing(flight, ticket, leading=False)
-        if _fits(visit, landing):
+        if fits(visit, landing, flight, ledger):
             return await self._arrived(visit, landing, ticket, collapsed=True)
         await ticket.aclose()
+        if overtaken(visit.boarded, landing, flight, ledger):
+            return await self._again(visit, body, collapsed=False)  # all of them, with one fetch
         stale = self._instead_of(visit, landing)
         if stale is not None:
             return stale
         return await self._lead(visit, body, shared=False, collapsed=False)
 
-    def _to_follow(self, visit: Visit) -> Flight | None:
-        """Return the flight whose landing may serve this request too, if one is under way."""
-        flight = self.flights.under_way(visit.boarded.key)
-        if flight is None or not self._may_share(visit):
-            return None
-        if reuse.asked(visit.boarded.outbound).no_cache:
-            return None  # 9111 §5.2.1.4: what left before this request may be older than it
-        return flight if self.shelf.ledger.valid(visit.boarded.tags, flight.born) else None
+    async def _again(
+        self, visit: Visit, body: AsyncIterator[bytes] | None, *, collapsed: bool
+    ) -> Answer:
+        """Answer with what lies on the shelf by now, or fetch after all."""
+        again = replace(self._judged_again(visit.boarded), arrived=visit.arrived)
+        if again.entry is not None and isinstance(again.verdict, Fresh | Stale):
+            account = replace(self._account(visit), collapsed=collapsed)
+            return self._stored(again, again.entry, account)
+        return await self._fetched(again, body, collapsed=False)
 
-    def _may_share(self, visit: Visit) -> bool:
+    def _judged_again(self, boarded: Boarded) -> Visit:
+        return judged(boarded, self.shelf, self._now(), self._clock.draw())
+
+    async def _looked_further(self, visit: Visit) -> Visit:
+        """Judge again, with what the shared tier has."""
         boarded = visit.boarded
-        return (
-            not isinstance(visit.verdict, Bypass)
-            and boarded.outbound.method == "GET"
-            and not credentials.carries(boarded.outbound.fields, boarded.rule.terms)
-        )
-
-    def _may_lead(self, visit: Visit) -> bool:
-        """Tell whether others may wait for what this request will bring."""
-        outbound = visit.boarded.outbound
-        return (
-            self._may_share(visit)
-            and not reuse.asked(outbound).no_store
-            and (isinstance(visit.verdict, MustValidate) or not is_partial_or_conditional(outbound))
-            and not self.flights.marked(visit.boarded.key.digest, self._clock.now())
-        )
+        found = await self.shelf.look_further(boarded, visit.arrived)
+        again = judged(boarded, self.shelf, self._now(), self._clock.draw(), found=found)
+        return replace(again, arrived=visit.arrived)
 
     async def _lead(
         self,
@@ -141,13 +154,19 @@ class Corridor:
         shared: bool,
         collapsed: bool | None,
     ) -> Answer:
-        flight = Flight(self.shelf.ledger.sequence)
+        lasting = visit.boarded.outbound.method not in SAFE
+        flight = Flight(self.shelf.ledger.position, self._now(), lasting=lasting)
         if shared:
             self.flights.lead(visit.boarded.key, flight)
         ticket = flight.feed.reader()
-        validating = visit.entry if isinstance(visit.verdict, MustValidate) else None
-        incomplete = visit.entry if visit.verdict.reason is Reason.PARTIAL else None
-        errand = Errand(visit.boarded, body, validating, incomplete)
+        held = visit.entry  # unless a purge has come while this request waited for another
+        if held is not None and not self.shelf.usable(held, self._now()):
+            held = None
+        validating = held if isinstance(visit.verdict, MustValidate) else None
+        incomplete = held if visit.verdict.reason is Reason.PARTIAL else None
+        awaited = shared and not reuse.asked(visit.boarded.outbound).no_cache
+        answered = partial(self._answered, visit.boarded) if awaited else None
+        errand = Errand(visit.boarded, body, validating, incomplete, answered)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
         return await self._arrived(visit, landing, ticket, collapsed=collapsed)
@@ -188,8 +207,20 @@ class Corridor:
                 return await onward(visit.boarded, head, inbound, account)
             case Failed(error):
                 return self._failed(visit, error)
+            case Elsewhere():
+                return await self._again(visit, None, collapsed=True)
             case _:
                 assert_never(landing)
+
+    def _answered(self, boarded: Boarded) -> bool:
+        """Tell whether what is on the shelf by now answers a request."""
+        return isinstance(self._judged_again(boarded).verdict, Fresh | Stale)
+
+    def _renewed(self, boarded: Boarded, old: Entry) -> bool:
+        """Tell whether another, fresh answer lies on the shelf by now in the place of `old`."""
+        again = self._judged_again(boarded)
+        other = again.entry is not None and again.entry.stored is not old.stored
+        return other and isinstance(again.verdict, Fresh)
 
     def _instead_of(self, visit: Visit, landing: Landing) -> Answer | None:
         """Answer with what is stored instead of an error status, if allowed (9111 §4.3.3)."""
@@ -202,7 +233,7 @@ class Corridor:
         entry = visit.entry
         if entry is None or isinstance(visit.verdict, Absent):
             return None
-        if not self.shelf.ledger.valid(entry.tags, entry.born):
+        if not self.shelf.usable(entry, self._now()):
             return None
         boarded = visit.boarded
         verdict = reuse.instead_of_error(
@@ -226,39 +257,37 @@ class Corridor:
         account = replace(self._account(visit), failed=reason_of(error))
         return failure(status, error.title, str(error), account, self.snapshot.name)
 
-    def _refresh(self, visit: Visit, entry: Entry) -> None:
-        """Begin to validate in the background, unless someone already does."""
+    def refresh(self, request: Request) -> bool:
+        """Begin to fetch anew, in the background, what is stored for a request and is not fresh.
+
+        False where there is no such thing, or someone already does.
+        """
+        visit = self.visit(request)
+        if visit.entry is None or not isinstance(visit.verdict, Stale | MustValidate):
+            return False
+        return self._refresh(visit, visit.entry)
+
+    def _refresh(self, visit: Visit, entry: Entry) -> bool:
+        """Begin to validate in the background; False where someone already does."""
         boarded = visit.boarded
         if self.flights.under_way(boarded.key) is not None:
-            return
+            return False
         outbound = whole(replace(boarded.outbound, method="GET"))
-        flight = Flight(self.shelf.ledger.sequence, attended=False)
+        flight = Flight(self.shelf.ledger.position, self._now(), attended=False)
         self.flights.lead(boarded.key, flight)
-        errand = Errand(replace(boarded, outbound=outbound), entry=entry)
+        answered = partial(self._renewed, boarded, entry)
+        errand = Errand(replace(boarded, outbound=outbound), entry=entry, answered=answered)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
+        return True
 
     def _stored(self, visit: Visit, entry: Entry, account: Account) -> Answer:
-        return from_entry(visit.boarded, entry, account, self._now())
+        now = self._now()
+        if self.shelf.ledger.trust(now) is not Trust.CONFIRMED:
+            account = replace(account, unverified=True)
+        return from_entry(visit.boarded, entry, account, now)
 
     def _account(self, visit: Visit) -> Account:
         return Account(visit.boarded.rule.name, visit.verdict.reason)
 
     def _now(self) -> float:
         return self._clock.now()
-
-
-def _fits(visit: Visit, landing: Landing) -> bool:
-    """Tell whether a follower may have what landed; if not, it fetches its own (9111 §4)."""
-    outbound = visit.boarded.outbound
-    match landing:
-        case Landed(stored=stored):
-            return reuse.matches(outbound, stored.selecting) and covers(outbound, stored)
-        case Validated(entry=entry, storing=storing):
-            matching = reuse.matches(outbound, entry.stored.selecting)
-            return matching and storing.meaning.family is Family.KEEP
-        case Unshareable():
-            return False
-        case Failed(error=error):
-            return isinstance(error, UpstreamError)  # any other is the leader's own fault
-        case _:
-            assert_never(landing)

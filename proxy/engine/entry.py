@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from proxy.engine.purge import Born
 from proxy.http.message import Fields, Request
 from proxy.policy import parts, reuse
 from proxy.policy.stored import Stored
+from proxy.rules.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,18 +15,21 @@ class Entry:
     """One variant as it rests in a store.
 
     `text` is the whole key, compared on every read, so that two keys of one digest are a miss
-    and never each other's answer. `tags` and `born` are the ledger's (see there).
+    and never each other's answer. `labels` and `born` are the ledger's (see there).
     """
 
     text: bytes
     stored: Stored
     body: bytes
-    tags: tuple[bytes, ...]
-    born: int
+    labels: Labels
+    born: Born
 
     OVERHEAD = 1_100
     LINE_OVERHEAD = 260
-    """Bytes of objects around an entry and around a field line, measured: bounds are honest."""
+    TAG_OVERHEAD = 41
+    """Bytes of objects around an entry, a field line and a tag, measured: bounds are honest."""
+    MOST_TAGS = 512
+    """Tags of an entry, over all the messages that it was made of."""
 
     @property
     def cost(self) -> int:
@@ -36,7 +41,10 @@ class Entry:
             len(name) + len(value or b"") + self.LINE_OVERHEAD
             for name, value in self.stored.selecting
         )
-        return self.OVERHEAD + len(self.text) + head + selecting + len(self.body)
+        labels = len(self.labels.location) + sum(
+            len(tag) + self.TAG_OVERHEAD for tag in self.labels.tags
+        )
+        return self.OVERHEAD + len(self.text) + labels + head + selecting + len(self.body)
 
 
 def joined(old: Entry, new: Entry) -> Entry | None:
@@ -45,7 +53,10 @@ def joined(old: Entry, new: Entry) -> Entry | None:
     When nothing is missing any more it is a whole 200 (9111 §3.4).
     """
     place = parts.join(old.stored, new.stored)
+    labels = new.labels.plus(old.labels.tags)
     if place is None or old.stored.part is None or new.stored.part is None:
+        return None
+    if len(labels.tags) > Entry.MOST_TAGS:
         return None
     body = bytearray(place.length)
     for entry, part in ((old, old.stored.part), (new, new.stored.part)):
@@ -53,7 +64,7 @@ def joined(old: Entry, new: Entry) -> Entry | None:
         body[start : start + part.length] = entry.body
     fields = Fields((*old.stored.fields.without(new.stored.fields.names()), *new.stored.fields))
     stored = replace(new.stored, fields=fields, part=place, length=place.length)
-    return _promoted(replace(new, stored=stored, body=bytes(body)))
+    return _promoted(replace(new, stored=stored, body=bytes(body), labels=labels))
 
 
 def _promoted(entry: Entry) -> Entry:

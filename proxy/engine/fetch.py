@@ -6,48 +6,38 @@ must not know who waits for it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, assert_never
 
-from proxy.engine import fill
+from proxy.engine import fill, purges, reception
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
-from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable, Validated
-from proxy.engine.keeping import admitted, cached, home_of
+from proxy.engine.fleet import Fleet
+from proxy.engine.flights import (
+    Elsewhere,
+    Failed,
+    Flight,
+    Landed,
+    Landing,
+    Unshareable,
+    Validated,
+)
+from proxy.engine.freshening import freshened, heeded
+from proxy.engine.keeping import LASTING, OF_THE_REQUEST, PASS_FOR, admitted, cached, home_of
 from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
-from proxy.engine.shelf import Shelf
+from proxy.engine.purge import Born
+from proxy.engine.purging import Purging
 from proxy.errors import InternalError, SidecacheError, UpstreamUnreachable
-from proxy.http import dates, hops
-from proxy.http.message import Head, Request, content_length
-from proxy.policy import admission, freshness, invalidation, parts, reuse, validation
+from proxy.http.message import Head, Request
+from proxy.policy import admission, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
-from proxy.policy.stored import Stored
 from proxy.policy.verdicts import Decline, Keep
+from proxy.rules import tags
 
 log = logging.getLogger("sidecache.engine")
-
-PASS_FOR: Final = 120.0
-"""Seconds for which a key whose answer proved unshareable is not queued for."""
-
-_LASTING: Final = frozenset(
-    {
-        Reason.NO_STORE,
-        Reason.PRIVATE,
-        Reason.SET_COOKIE,
-        Reason.VARY_STAR,
-        Reason.FRAMING,
-        Reason.TOO_LARGE,
-        Reason.NO_VALIDATOR,
-        Reason.NO_LIFETIME,
-    }
-)
-"""Refusals that the next response under the key will most likely meet too."""
-
-_OF_THE_REQUEST: Final = frozenset({Reason.REQUEST_NO_STORE, Reason.CREDENTIALS})
-"""Refusals that are about one request and say nothing against what is stored already."""
 
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods of which a second try does no more than the first (9110 §9.2.2)."""
@@ -60,21 +50,28 @@ _SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What to fetch: a request, its body if it has one, the entry to validate or to complete."""
+    """What to fetch: a request, its body if it has one, the entry to validate or to complete.
+
+    `answered` tells whether what is on the shelf by now will do; None for a fetch that no other
+    can stand in for.
+    """
 
     boarded: Boarded
     body: AsyncIterator[bytes] | None = None
     entry: Entry | None = None
     part: Entry | None = None
+    answered: Callable[[], bool] | None = None
 
 
 class Fetcher:
     """Fetches, and keeps what may be kept."""
 
-    def __init__(self, upstream: Upstream, shelf: Shelf, flights: Flights, clock: Clock) -> None:
+    def __init__(self, upstream: Upstream, fleet: Fleet, purging: Purging, clock: Clock) -> None:
         self._upstream = upstream
-        self._shelf = shelf
-        self._flights = flights
+        self._shelf = fleet.shelf
+        self._flights = fleet.flights
+        self._fleet = fleet
+        self._purging = purging
         self._clock = clock
 
     async def fetch(self, errand: Errand, flight: Flight) -> None:
@@ -88,9 +85,16 @@ class Fetcher:
             landing = Failed(InternalError("a fetch failed in an unforeseen way"))
         finally:
             self._flights.close(errand.boarded.key, flight)
+            if flight.lease is not None:
+                self._fleet.give_back(errand.boarded, flight.lease)
         await flight.land(landing)
 
     async def _fetched(self, errand: Errand, flight: Flight) -> Landing:
+        if errand.answered is not None:
+            turn = await self._fleet.turn(errand.boarded, errand.answered, patient=flight.attended)
+            if isinstance(turn, Elsewhere):
+                return turn
+            flight.lease = turn.lease
         request = errand.boarded.outbound
         if errand.entry is not None:
             request = validation.conditional(request, errand.entry.stored)
@@ -105,13 +109,11 @@ class Fetcher:
         if inbound.head.status == _NOT_MODIFIED and errand.entry is not None:
             await inbound.aclose()
             if validation.confirms(inbound.head, errand.entry.stored):
-                return self._freshened(
-                    errand, errand.entry, self._received(inbound, errand), moment, flight
-                )
+                return self._freshened(errand, errand.entry, inbound, moment, flight)
             inbound, moment = await self._sent(validation.whole(request), errand)
         try:
             return await self._landed(errand, inbound, moment, flight)
-        except Exception:
+        except BaseException:  # a client that leaves, too
             await inbound.aclose()
             raise
 
@@ -126,46 +128,41 @@ class Fetcher:
             raise
         except (SidecacheError, asyncio.CancelledError):
             # Whether a write without an answer took place nobody knows: it counts as one.
-            if uris := invalidation.doubtful(request):
-                self._shelf.invalidate(uris, errand.boarded)
+            for purge, source in purges.of_lost(errand.boarded):
+                self._purging.announce_soon(purge, source)
             raise
         return inbound, Moment(departed, self._clock.now(), self._clock.draw())
 
-    def _received(self, inbound: Inbound, errand: Errand) -> Head:
-        """Return the head as it goes on: with Via, and with a Date (9110 §6.6.1, §7.6.3)."""
-        head = inbound.head
-        name = errand.boarded.snapshot.name.encode()
-        rewritten = {b"via"}
-        if b"transfer-encoding" in head.fields:
-            rewritten.add(b"content-length")  # 9112 §6.3: the coding alone frames the body
-        fields = head.fields.without(rewritten).plus(
-            (b"Via", hops.via(head.fields, head.version, name))
-        )
-        if b"date" not in fields:
-            fields = fields.plus((b"Date", dates.render(self._clock.now())))
-        return replace(head, fields=fields)
+    def _received(self, boarded: Boarded, inbound: Inbound) -> Head:
+        return reception.received(boarded, inbound.head, self._clock.now())
 
     async def _landed(
         self, errand: Errand, inbound: Inbound, moment: Moment, flight: Flight
     ) -> Landing:
         """Decide about a response that is not a validation, and begin to fill if it is kept."""
-        boarded, head = errand.boarded, self._received(inbound, errand)
+        boarded = errand.boarded
+        head = self._received(boarded, inbound)
         request = boarded.outbound
         home = home_of(boarded)
-        born = self._invalidated(boarded, home.tags, head, flight.born)
+        born = await self._purged(boarded, inbound.head, flight.born)
         if request.method == "HEAD" and head.status == _OK and cached(boarded, home):
-            self._shelf.heed_head(boarded, head, moment)
+            self._heed(boarded, head, moment)
         if self._stands_in(errand, head):
             return Unshareable(head, inbound, Reason.STATUS)
         verdict = admitted(boarded, home, head, moment)
         match verdict:
             case Decline(reason):
-                if reason in _LASTING and request.method == "GET":
-                    self._pass(home)
+                if reason in LASTING and request.method == "GET":
+                    self._pass(home, flight)
                 return Unshareable(head, inbound, reason)
             case Keep(stored):
+                labels = reception.labels(home, inbound.head)
+                if labels is None:
+                    self._pass(home, flight)
+                    return Unshareable(head, inbound, Reason.UNTAGGABLE)
                 self._flights.unmark(home.key.digest)
-                return await self._filling(home, inbound, head, stored, flight, born)
+                landed = Landed(head, stored, reception.length(head), labels)
+                return await self._filling(home, inbound, landed, flight, born)
             case _:
                 assert_never(verdict)
 
@@ -174,18 +171,36 @@ class Fetcher:
     ) -> Landed | None:
         """Land the whole that a stored part and its rest make, if they fit (9111 §3.4)."""
         boarded = errand.boarded
-        head = parts.completed(part.stored, self._received(inbound, errand))
+        head = parts.completed(part.stored, self._received(boarded, inbound))
         if head is None:
             return None
         verdict = admission.judge(boarded.outbound, head, boarded.rule.terms, moment)
-        if isinstance(verdict, Decline):
+        labels = reception.labels(boarded, inbound.head)
+        if isinstance(verdict, Decline) or labels is None:
             return None
         flight.feed.append(part.body)
-        return await self._filling(boarded, inbound, head, verdict.stored, flight, flight.born)
+        landed = Landed(head, verdict.stored, reception.length(head), labels.plus(part.labels.tags))
+        return await self._filling(boarded, inbound, landed, flight, flight.born)
 
-    def _pass(self, boarded: Boarded) -> None:
-        """Let the requests that come under this key go each on its own for a while."""
+    def _heed(self, boarded: Boarded, head: Head, moment: Moment) -> None:
+        """Freshen, or make doubtful, what is stored by a 200 to HEAD (9111 §4.3.5)."""
+        now = self._clock.now()
+        for entry in self._shelf.variants(boarded.key, now):
+            new = heeded(boarded, entry, head, moment)
+            if new is not None:
+                self._shelf.swap(boarded, entry, new, now)
+
+    def _pass(self, boarded: Boarded, flight: Flight) -> None:
+        """Let the requests that come under this key go each on its own for a while.
+
+        Nobody waits for what was fetched alone, so that says nothing of the others.
+        """
+        if not flight.shared:
+            return
         self._flights.mark(boarded.key.digest, self._clock.now() + PASS_FOR)
+        if flight.lease is not None:
+            self._fleet.mark(boarded, flight.lease, PASS_FOR)
+            flight.lease = None
 
     def _stands_in(self, errand: Errand, head: Head) -> bool:
         """Tell whether a stored answer will be given instead of this error (5861 §4)."""
@@ -203,79 +218,71 @@ class Fetcher:
             is not None
         )
 
-    def _invalidated(self, boarded: Boarded, tags: tuple[bytes, ...], head: Head, born: int) -> int:
+    async def _purged(self, boarded: Boarded, head: Head, born: Born) -> Born:
         """Void what a write has changed; return where the ledger stands for its own response.
 
         The response to a write is as new as the write, so its own purge does not outdate it;
-        any other purge since the request left still does.
+        any other purge since the request left still does, whatever it was of: what the response
+        says of its tags is not known yet.
         """
-        uris = invalidation.invalidated(boarded.outbound, head)
-        if not uris:
+        found = tuple(purges.of_answered(boarded, head))
+        if not found:
             return born
-        valid = self._shelf.ledger.valid(tags, born)
-        sequence = self._shelf.invalidate(uris, boarded)
-        return sequence if valid else born
+        valid = self._shelf.ledger.position == born
+        after = await self._purging.announce(found)
+        return after if valid and after is not None else born
 
-    async def _filling(  # noqa: PLR0913, PLR0917 - the parts of one fill
-        self,
-        boarded: Boarded,
-        inbound: Inbound,
-        head: Head,
-        stored: Stored,
-        flight: Flight,
-        born: int,
+    async def _filling(
+        self, boarded: Boarded, inbound: Inbound, landed: Landed, flight: Flight, born: Born
     ) -> Landed:
         """Land, then carry the body to its end: for whoever reads along, and for the store."""
-        length = content_length(head.fields)
-        if head.status in {204, 205}:
-            length = 0
         limit = boarded.rule.terms.max_body
-        commit = partial(self._commit, boarded, stored, flight, born)
-        landed = Landed(head, stored, length)
+        commit = partial(self._commit, boarded, landed, flight, born)
         await flight.land(landed)
-        await fill.run(inbound, flight.feed, length=length, limit=limit, commit=commit)
-        if not flight.feed.keeping:
-            self._pass(boarded)
+        length = landed.length
+        outgrown = partial(self._pass, boarded, flight)  # who waits elsewhere goes alone at once
+        await fill.run(
+            inbound, flight.feed, length=length, limit=limit, commit=commit, outgrown=outgrown
+        )
         return landed
 
     def _commit(
-        self, boarded: Boarded, stored: Stored, flight: Flight, born: int, last: bytes
+        self, boarded: Boarded, landed: Landed, flight: Flight, born: Born, last: bytes
     ) -> None:
-        body = flight.feed.body() + last
-        if stored.part is not None and stored.part.length != len(body):
+        body, stored, tagging = flight.feed.body() + last, landed.stored, boarded.rule.tagging
+        if stored.part is not None and (stored.part.length != len(body) or tagging.from_body):
             return
+        told = tags.of_body(tagging, stored.fields.first(b"content-type"), body)
+        if told is None:
+            return  # a purge by what the body names could miss it
         stored = replace(stored, length=len(body))
-        entry = Entry(boarded.key.text, stored, body, boarded.tags, born)
-        self._shelf.keep(boarded.key, entry, boarded.outbound, boarded.rule.terms.max_variants)
+        entry = Entry(boarded.key.text, stored, body, landed.labels.plus(told), born)
+        if self._shelf.keep(boarded, entry, self._clock.now(), flight.lease):
+            _hand_over(flight, entry)
 
     def _freshened(
-        self, errand: Errand, entry: Entry, head: Head, moment: Moment, flight: Flight
+        self, errand: Errand, entry: Entry, inbound: Inbound, moment: Moment, flight: Flight
     ) -> Validated:
         """Bring a confirmed entry up to date (9111 §4.3.4)."""
         boarded = errand.boarded
-        merged = validation.updated(entry.stored, head)
-        get = replace(boarded.outbound, method="GET")
-        verdict = admission.judge(get, merged, boarded.rule.terms, moment)
-        if isinstance(verdict, Decline):
-            if verdict.reason not in _OF_THE_REQUEST:
-                self._shelf.swap(boarded.key, entry, None)
-            stored = _confirmed(entry.stored, merged, moment)
-            return Validated(head, replace(entry, stored=stored), verdict.reason)
-        stored = replace(verdict.stored, length=entry.stored.length, part=entry.stored.part)
-        new = replace(entry, stored=stored, born=flight.born)
-        if not self._shelf.ledger.valid(new.tags, new.born):
+        head = self._received(boarded, inbound)
+        new, verdict = freshened(boarded, entry, head, moment)
+        labels = reception.relabelled(boarded, entry, inbound.head)
+        if labels is None:
+            verdict = Decline(Reason.UNTAGGABLE)
+        if labels is None or isinstance(verdict, Decline):
+            if verdict.reason not in OF_THE_REQUEST:
+                self._shelf.swap(boarded, entry, None, self._clock.now())
+            return Validated(head, new, verdict.reason)
+        new = replace(new, labels=labels, born=flight.born)
+        if self._shelf.swap(boarded, entry, new, self._clock.now(), flight.lease):
+            _hand_over(flight, new)
+        elif not self._shelf.usable(new, self._clock.now()):
             return Validated(head, new, Reason.OUTDATED)
-        self._shelf.swap(boarded.key, entry, new)
         return Validated(head, new, verdict.reason)
 
 
-def _confirmed(stored: Stored, merged: Head, moment: Moment) -> Stored:
-    """Return a confirmed response as it may be shown once, though it may not be kept."""
-    date = freshness.date_of(merged.fields, moment.response_time)
-    age = freshness.age_on_arrival(merged.fields, date, moment.request_time, moment.response_time)
-    return replace(
-        stored,
-        fields=hops.end_to_end(merged.fields).without({b"age", b"content-length"}),
-        response_time=moment.response_time,
-        age_on_arrival=age,
-    )
+def _hand_over(flight: Flight, entry: Entry) -> None:
+    """Take note that a lease ends when the entry has come to the others; parts do not go there."""
+    if entry.stored.part is None:
+        flight.lease = None

@@ -11,20 +11,28 @@ from proxy.engine.ports import Inbound
 from proxy.errors import UpstreamBroken, UpstreamError
 
 Commit = Callable[[bytes], None]
+Outgrown = Callable[[], None]
 
 
-async def run(
-    inbound: Inbound, feed: Feed, *, length: int | None, limit: int, commit: Commit
+async def run(  # noqa: PLR0913 - the parts of one fill
+    inbound: Inbound,
+    feed: Feed,
+    *,
+    length: int | None,
+    limit: int,
+    commit: Commit,
+    outgrown: Outgrown = lambda: None,
 ) -> None:
     """Carry the body of `inbound` into `feed`; call `commit` when it is whole and was kept.
 
     `commit` gets the last chunk before any reader does; with what was fed so far it is the body.
-    `length` is the body's size where it was announced, `limit` the largest size to keep. The
-    chunk that completes an announced body is held back until the upstream has ended there. Errors
-    of the upstream end the feed and are not raised; the inbound is closed in any case.
+    `length` is the body's size where it was announced, `limit` the largest size to keep; `outgrown`
+    is called once, when the body proves to be larger. The chunk that completes an announced body is
+    held back until the upstream has ended there. Errors of the upstream end the feed and are not
+    raised; the inbound is closed in any case.
     """
     try:
-        last = await _carried(inbound, feed, length, limit)
+        last = await _carried(inbound, feed, length, limit, outgrown)
         if last is not None:
             if feed.keeping:
                 commit(last)
@@ -38,7 +46,9 @@ async def run(
         await inbound.aclose()
 
 
-async def _carried(inbound: Inbound, feed: Feed, length: int | None, limit: int) -> bytes | None:
+async def _carried(
+    inbound: Inbound, feed: Feed, length: int | None, limit: int, outgrown: Outgrown
+) -> bytes | None:
     """Feed the whole body but what completes an announced one, and return that.
 
     None when nobody reads on. Raises `UpstreamError` where the body is not as announced.
@@ -50,6 +60,7 @@ async def _carried(inbound: Inbound, feed: Feed, length: int | None, limit: int)
             raise UpstreamBroken(f"the body goes on after {length} bytes")
         if feed.keeping and size > limit:
             feed.stop_keeping()
+            outgrown()
         if size == length:
             last += chunk
             continue

@@ -1,7 +1,7 @@
 """Flights: one leader fetches, many followers share what lands.
 
 A flight is a fetch under way, detached from the client that started it: if that client leaves
-while others wait, it goes on. It lands in one of four ways, and what each means for whoever
+while others wait, it goes on. It lands in one of five ways, and what each means for whoever
 waited is decided in one place, the corridor. This module must not know how anything is fetched.
 """
 
@@ -13,11 +13,13 @@ from typing import Any
 
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Feed, Reader
-from proxy.engine.ports import Inbound
+from proxy.engine.ports import Held, Inbound
+from proxy.engine.purge import Born
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
+from proxy.rules.labels import Labels
 
 MARKERS = 10_000
 
@@ -29,6 +31,7 @@ class Landed:
     head: Head
     stored: Stored
     length: int | None
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +59,34 @@ class Failed:
     error: SidecacheError
 
 
-Landing = Landed | Validated | Unshareable | Failed
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Not fetched here: it is on the shelf, from another replica, or each has to go alone."""
+
+
+Landing = Landed | Validated | Unshareable | Failed | Elsewhere
 
 
 class Flight:
-    """One fetch and those who wait for it; `born` is where the ledger stood at its start."""
+    """One fetch and those who wait for it.
 
-    def __init__(self, born: int, *, attended: bool = True) -> None:
+    `born` is where the ledger stood at its start, `departed` when that was; `lease` is what keeps
+    the other replicas from fetching the same, as long as it is held. `lasting` is one that goes on
+    though nobody waits: a write may take place anyway, and what came of it has to be known.
+    """
+
+    def __init__(
+        self, born: Born, departed: float, *, attended: bool = True, lasting: bool = False
+    ) -> None:
         self.born = born
+        self.departed = departed
+        self.shared = False
+        self._lasting = lasting
+        self.lease: Held | None = None
         self.feed = Feed()
         self._landing: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
-        self._attended = attended
+        self.attended = attended
 
     def depart(self, fetch: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start the fetch as a task of its own."""
@@ -79,7 +98,7 @@ class Flight:
         """Tell everyone how the fetch came out; what no leader will take is closed."""
         if not self._landing.done():
             self._landing.set_result(landing)
-        if isinstance(landing, Unshareable) and not self._attended:
+        if isinstance(landing, Unshareable) and not self.attended:
             await landing.inbound.aclose()
 
     @property
@@ -105,10 +124,12 @@ class Flight:
         await ticket.aclose()
         landing = self.landed
         if leading:
-            self._attended = False
+            self.attended = False
             if isinstance(landing, Unshareable):
                 await landing.inbound.aclose()
-        if landing is None and not self.feed.read and self._task is not None:
+        if self._task is None or self._lasting:
+            return
+        if landing is None and not self.feed.read:
             self._task.cancel()
             self._give_up()
 
@@ -136,6 +157,7 @@ class Flights:
 
     def lead(self, key: Hashable, flight: Flight) -> None:
         """Let others join this flight; it takes the place of one that is closed to them."""
+        flight.shared = True
         self._flights[key] = flight
 
     def close(self, key: Hashable, flight: Flight) -> None:

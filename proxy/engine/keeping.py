@@ -5,6 +5,7 @@ fetched or stored.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from proxy.engine.boarding import Boarded, early, retrieval
 from proxy.http.message import Head
@@ -13,6 +14,27 @@ from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Admission, Decline
 from proxy.rules.keys import selected
+
+PASS_FOR: Final = 120.0
+"""Seconds for which a key whose answer proved unshareable is not queued for."""
+
+LASTING: Final = frozenset(
+    {
+        Reason.NO_STORE,
+        Reason.PRIVATE,
+        Reason.SET_COOKIE,
+        Reason.VARY_STAR,
+        Reason.FRAMING,
+        Reason.TOO_LARGE,
+        Reason.NO_VALIDATOR,
+        Reason.NO_LIFETIME,
+        Reason.UNTAGGABLE,
+    }
+)
+"""Refusals that the next response under the key will most likely meet too."""
+
+OF_THE_REQUEST: Final = frozenset({Reason.REQUEST_NO_STORE, Reason.CREDENTIALS})
+"""Refusals that are about one request and say nothing against what is stored already."""
 
 
 def home_of(boarded: Boarded) -> Boarded:

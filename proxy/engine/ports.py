@@ -1,18 +1,23 @@
 """Ports: what the engine needs from the world, each a few verbs wide.
 
-`Near` is the memory tier, `Upstream` the API behind the proxy, `Clock` the time and chance. The
-naive implementations are the reference: the contract suites run on them and on the real ones.
+`Near` is the memory tier, `Far` the tier that all replicas share, `Leases` who of them fetches,
+`PurgeLog` what has been purged; `Upstream` the API behind the proxy, `Clock` the time and chance.
+The plainest implementations, in `naive`, are the reference: the contract suites run on them and
+on the real ones.
 """
 
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from proxy.engine.entry import Entry
+from proxy.engine.purge import Facts, Purge
 from proxy.http.message import Head, Request
+from proxy.policy.stored import Selecting
 from proxy.policy.terms import Timeouts
+from proxy.rules.labels import Labels
 
 
 class Near(Protocol):
@@ -28,23 +33,102 @@ class Near(Protocol):
         """Forget a digest."""
 
 
-class NaiveNear:
-    """A dict without bounds: what `Near` means, in three lines."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The lease on a key is ours: fetch. `stored` tells that something lies under the key."""
 
-    def __init__(self) -> None:
-        self._entries: dict[bytes, tuple[Entry, ...]] = {}
+    token: bytes
+    stored: bool = False
 
-    def get(self, digest: bytes) -> tuple[Entry, ...]:
-        """See `Near.get`."""
-        return self._entries.get(digest, ())
 
-    def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
-        """See `Near.put`."""
-        self._entries[digest] = entries
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Another replica fetches."""
 
-    def drop(self, digest: bytes) -> None:
-        """See `Near.drop`."""
-        self._entries.pop(digest, None)
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """What comes under this key is for one caller each: do not wait (hit-for-pass)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adrift:
+    """Nobody can tell."""
+
+
+Claim = Held | Taken | Passing | Adrift
+
+
+class Far(Protocol):
+    """The tier that all replicas share.
+
+    It raises nothing and does not make anybody wait long: what it cannot tell in time is nothing,
+    what it cannot keep is lost.
+    """
+
+    async def get(self, digest: bytes, wanted: Callable[[Selecting], bool]) -> tuple[Entry, ...]:
+        """Return the variants under a key's digest whose selecting fields are `wanted`."""
+
+    def put(
+        self, digest: bytes, entry: Entry, *, seconds: float, limit: int, lease: Held | None = None
+    ) -> None:
+        """Begin to keep an entry for `seconds`, beside at most `limit` - 1 other variants.
+
+        It takes the place of the variant with the same selecting fields. Under a lease it is kept
+        only while the lease is still held, and the lease ends with it.
+        """
+
+    def drop(self, digest: bytes, entry: Entry) -> None:
+        """Begin to forget the variant with this entry's selecting fields."""
+
+
+class Leases(Protocol):
+    """Which replica fetches what. It raises nothing and does not make anybody wait long."""
+
+    async def claim(self, digest: bytes) -> Claim:
+        """Claim the fetch under a key; what is held is renewed until it is given back."""
+
+    def release(self, digest: bytes, lease: Held) -> None:
+        """Begin to give a lease back."""
+
+    def mark(self, digest: bytes, lease: Held, seconds: float) -> None:
+        """Begin to turn a lease into the mark that answers under the key are not shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One proxy of the fleet, as the log knows it.
+
+    `applied` is the last sequence that it has confirmed, None where it follows another epoch;
+    `seen` the seconds since it was last heard of; `lag` how many purges it is behind.
+    """
+
+    name: str
+    address: str
+    applied: int | None
+    seen: float
+    lag: int
+
+
+class PurgeLog(Protocol):
+    """The log of purges: of this process alone, or one that all replicas share."""
+
+    async def publish(self, purge: Purge) -> int:
+        """Record a purge and return its sequence, once it has been applied here.
+
+        Raises `StoreError` where the log cannot be reached; it is applied here all the same, and
+        told to the log when that comes back.
+        """
+
+    async def facts(self, labels: Labels) -> Facts | None:
+        """Ask the log itself about an entry's tags; None where it cannot tell."""
+
+    async def replicas(self) -> tuple[Replica, ...]:
+        """Return the replicas that may still serve what they hold.
+
+        One that has been silent for so long that its ledger has LAPSED is not among them. Raises
+        `StoreError` where the log cannot be reached.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +184,20 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The system's time as it was at the start, carried on by the monotonic clock.
+    """The system's time as it was at the start, carried on by a clock that is never set.
 
-    A step of the wall clock can thus neither revive nor kill what is stored.
+    A step of the wall clock can thus neither revive nor kill what is stored. The time for which
+    the machine was suspended counts, wherever the system can tell: a lease ends in it.
     """
 
+    _ID = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._offset = time.time() - time.clock_gettime(self._ID)
 
     def now(self) -> float:
         """See `Clock.now`."""
-        return self._offset + time.monotonic()
+        return self._offset + time.clock_gettime(self._ID)
 
     def draw(self) -> float:
         """See `Clock.draw`."""

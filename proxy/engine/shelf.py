@@ -1,69 +1,164 @@
-"""The shelf: what may be used of the store, once the ledger has been asked.
+"""The shelf: what may be used of the stores, once the ledger has been asked.
 
-Whoever looks sees valid entries only; whoever keeps is asked for the ledger's consent. This
-module must not know freshness or requests beyond what picks a variant.
+Whoever looks sees usable entries only; whoever keeps is asked for the ledger's consent. This
+module must not know requests beyond what picks a variant.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from operator import is_
+from typing import Final
 
-from proxy.engine.boarding import Boarded, uri_tag
+from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry, with_entry
-from proxy.engine.ledger import Ledger
-from proxy.engine.ports import Near
-from proxy.http.message import Head, Request
-from proxy.policy import admission, reuse, validation
-from proxy.policy.admission import Moment
-from proxy.policy.invalidation import Uri
-from proxy.policy.verdicts import Keep
+from proxy.engine.ledger import Ledger, Standing, Trust
+from proxy.engine.ports import Far, Held, Near, PurgeLog
+from proxy.policy import freshness, reuse
 from proxy.rules.keys import Key
+
+CLOCKS_AGREE: Final = 0.02
+"""Seconds by which the time of one response may differ on its way through the shared tier."""
+
+FROM_THE_FUTURE: Final = 2.0
+"""Seconds by which an answer may seem to be younger than now."""
+
+_USABLE = frozenset({Standing.VALID, Standing.SOFTENED})
 
 
 class Shelf:
-    """The memory tier behind the ledger."""
+    """The memory tier and, where there is one, the shared tier behind the ledger."""
 
-    def __init__(self, near: Near, ledger: Ledger) -> None:
+    def __init__(
+        self, near: Near, ledger: Ledger, far: Far | None = None, log: PurgeLog | None = None
+    ) -> None:
         self._near = near
+        self._far = far
+        self._log = log
         self.ledger = ledger
 
-    def variants(self, key: Key) -> tuple[Entry, ...]:
-        """Return the usable entries under a key; of another key with its digest, none."""
-        found = self._near.get(key.digest)
-        return tuple(e for e in found if e.text == key.text and self.ledger.valid(e.tags, e.born))
+    @property
+    def shared(self) -> bool:
+        """Whether there is more to look at than what `variants` shows."""
+        return self._far is not None
 
-    def keep(self, key: Key, entry: Entry, request: Request, limit: int) -> bool:
-        """Keep an entry as the answer to `request`; False when a purge has overtaken it."""
-        if not self.ledger.valid(entry.tags, entry.born):
+    def variants(self, key: Key, now: float) -> tuple[Entry, ...]:
+        """Return the usable entries in memory; of another key with the same digest, none."""
+        found = self._near.get(key.digest)
+        if not found or self.ledger.trust(now) is Trust.LAPSED:
+            return ()
+        judged = tuple(map(self._judged, found))
+        if not all(map(is_, judged, found)):
+            self._put(key.digest, [e for e in judged if e is not None])
+        return tuple(e for e in judged if e is not None and e.text == key.text)
+
+    def usable(self, entry: Entry, now: float) -> bool:
+        """Tell whether an entry that was found earlier may still be served."""
+        standing = self.ledger.standing(entry.labels, entry.born)
+        return standing in _USABLE and self.ledger.trust(now) is not Trust.LAPSED
+
+    async def look_further(self, boarded: Boarded, now: float) -> tuple[Entry, ...]:
+        """Bring into memory what the shared tier has for a request, and return it."""
+        if self._far is None or self.ledger.trust(now) is Trust.LAPSED:
+            return ()
+        request, key = boarded.outbound, boarded.key
+        usable = []
+        found = await self._far.get(key.digest, lambda fields: reuse.matches(request, fields))
+        for entry in found:
+            if entry.text != key.text or entry.stored.response_time > now + FROM_THE_FUTURE:
+                continue  # the shared clock was set back: nobody knows its age
+            if (good := await self._verified(entry)) is not None:
+                self._promote(boarded, good, now)
+                usable.append(good)
+        return tuple(usable)
+
+    def keep(self, boarded: Boarded, entry: Entry, now: float, lease: Held | None = None) -> bool:
+        """Keep an entry as the answer to a request; False when a purge has overtaken it."""
+        if self.ledger.standing(entry.labels, entry.born) is not Standing.VALID:
             return False
-        self._near.put(key.digest, with_entry(self.variants(key), entry, request, limit))
+        self._place(boarded, entry, now)
+        self._share(boarded, entry, now, lease)
         return True
 
-    def swap(self, key: Key, old: Entry, new: Entry | None) -> None:
-        """Put `new` in the place of `old`, or take `old` away; whatever replaced it stays."""
-        present = self.variants(key)
+    def swap(
+        self,
+        boarded: Boarded,
+        old: Entry,
+        new: Entry | None,
+        now: float,
+        lease: Held | None = None,
+    ) -> bool:
+        """Put `new` in the place of `old`, or take `old` away; whatever replaced it stays.
+
+        False when nothing was put: a purge has overtaken `new`, or `old` is not there any more.
+        """
+        if new is not None and not self.usable(new, now):
+            return False
+        present = self.variants(boarded.key, now)
         kept = tuple(e for e in present if e.stored is not old.stored)
         if len(kept) == len(present):
-            return
-        entries = kept if new is None else (new, *kept)
-        if entries:
-            self._near.put(key.digest, entries)
+            return False
+        self._put(boarded.key.digest, kept if new is None else (new, *kept))
+        if new is not None:
+            self._share(boarded, new, now, lease)
+        elif self._far is not None:
+            self._far.drop(boarded.key.digest, old)
+        return True
+
+    def _judged(self, entry: Entry) -> Entry | None:
+        """Return an entry as the ledger leaves it: itself, stale before its time, or none."""
+        standing, position = self.ledger.standing(entry.labels, entry.born), self.ledger.position
+        if standing is Standing.VALID:  # up to here: what is older need not be asked again
+            return entry if entry.born >= position else replace(entry, born=position)
+        if standing is not Standing.SOFTENED:
+            return None
+        return _softened(entry, self.ledger.softened_at(entry.labels, entry.born))
+
+    async def _verified(self, entry: Entry) -> Entry | None:
+        """Judge an entry from the shared tier, asking the log about one older than the ledger."""
+        if self.ledger.standing(entry.labels, entry.born) is not Standing.UNKNOWN:
+            return self._judged(entry)
+        facts = None if self._log is None else await self._log.facts(entry.labels)
+        if facts is None:
+            return None
+        standing, born = self.ledger.verified(entry.labels, entry.born, facts)
+        if standing not in _USABLE:
+            return None
+        if standing is Standing.SOFTENED:
+            since = self.ledger.softened_at(entry.labels, entry.born, facts)
+            entry = _softened(entry, since)
+        return replace(entry, born=born)
+
+    def _promote(self, boarded: Boarded, entry: Entry, now: float) -> None:
+        """Put an entry from the shared tier into memory, unless a newer one lies there."""
+        rivals = (e.stored for e in self.variants(boarded.key, now))
+        request = boarded.outbound
+        if all(
+            stored.response_time + CLOCKS_AGREE < entry.stored.response_time
+            for stored in rivals
+            if reuse.matches(request, stored.selecting)
+        ):
+            self._place(boarded, entry, now)
+
+    def _place(self, boarded: Boarded, entry: Entry, now: float) -> None:
+        present, limit = self.variants(boarded.key, now), boarded.rule.terms.max_variants
+        self._put(boarded.key.digest, with_entry(present, entry, boarded.outbound, limit))
+
+    def _share(self, boarded: Boarded, entry: Entry, now: float, lease: Held | None) -> None:
+        if self._far is not None and entry.stored.part is None:
+            terms = boarded.rule.terms
+            seconds = freshness.useful_for(entry.stored, terms, now)
+            limit = terms.max_variants
+            self._far.put(boarded.key.digest, entry, seconds=seconds, limit=limit, lease=lease)
+
+    def _put(self, digest: bytes, entries: Iterable[Entry]) -> None:
+        if kept := tuple(entries):
+            self._near.put(digest, kept)
         else:
-            self._near.drop(key.digest)
+            self._near.drop(digest)
 
-    def invalidate(self, uris: tuple[Uri, ...], boarded: Boarded) -> int:
-        """Void whatever is stored for these URIs, and whatever is being fetched (9111 §4.4)."""
-        return self.ledger.purge(uri_tag(uri, boarded.snapshot) for uri in uris)
 
-    def heed_head(self, boarded: Boarded, head: Head, moment: Moment) -> None:
-        """Freshen, or make doubtful, what is stored by a 200 to HEAD (9111 §4.3.5)."""
-        get = replace(boarded.outbound, method="GET")
-        for entry in self.variants(boarded.key):
-            if not reuse.matches(get, entry.stored.selecting):
-                continue
-            new = replace(entry, stored=replace(entry.stored, overdue=True))
-            if validation.agrees(head, entry.stored):
-                merged = validation.updated(entry.stored, head)
-                verdict = admission.judge(get, merged, boarded.rule.terms, moment)
-                if isinstance(verdict, Keep):
-                    stored = replace(verdict.stored, length=entry.stored.length)
-                    new = replace(entry, stored=stored)
-            self.swap(boarded.key, entry, new)
+def _softened(entry: Entry, since: float) -> Entry:
+    """Return an entry whose lifetime ended when it was soft-purged."""
+    if entry.stored.stale_since is not None:
+        return entry
+    return replace(entry, stored=replace(entry.stored, stale_since=since))

@@ -62,7 +62,7 @@ def outcome(account: Account) -> str:
         return "hit" if account.reason is Reason.FRESH else "stale"
     if account.fwd_status is not None:
         return "validated"
-    if account.reason.meaning.fwd in {"bypass", "method"}:
+    if account.reason.meaning.fwd in {"bypass", "method"} or account.reason is Reason.PURGE:
         return "bypass"
     return "miss"
 
@@ -88,6 +88,10 @@ class Stats:
     in_flight: int = field(default=0, metadata={"help": "Requests being answered now."})
     body_bytes: Counter[str] = field(
         default_factory=Counter, metadata={"help": "Body bytes sent to clients, by outcome."}
+    )
+    purges: Counter[tuple[str, str]] = field(
+        default_factory=Counter,
+        metadata={"help": "Purges accepted here, by mode and by who asked for them."},
     )
     log_lines_dropped: int = field(
         default=0, metadata={"help": "Log lines dropped because their reader was too slow."}

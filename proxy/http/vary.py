@@ -6,10 +6,14 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
 from proxy.http._grammar import OWS, QUOTED, TOKEN, is_token, members
 from proxy.http.message import Fields
+
+SECRET: Final = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
+"""Fields whose values nobody should read where variants are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,14 @@ def names(fields: Fields) -> tuple[bytes, ...] | None:
 def normalise(name: bytes, values: tuple[bytes, ...]) -> bytes | None:
     """Return a field's value so that values of one meaning are equal, None if it is absent.
 
-    `name` in lower case. An unknown field keeps its case and order, and so does a malformed one;
+    `name` in lower case. Of a secret the digest stands for it: what selects is kept, and shared. An
+    unknown field keeps its case and order, and so does a malformed one;
     white space around its commas does not count.
     """
     if not values:
         return None
+    if name in SECRET:
+        return blake2b(b"\0".join(values), digest_size=16).hexdigest().encode()
     combined = b", ".join(value.strip(OWS) for value in values).strip(OWS)
     preference = _PREFERENCES.get(name)
     weighted = _weighted(combined, preference) if preference else None

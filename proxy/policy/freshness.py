@@ -19,6 +19,10 @@ HEURISTICALLY_CACHEABLE: Final = frozenset(
 """Statuses that may get a lifetime nobody gave them (9110 §15.1)."""
 
 
+WORTH_ASKING: Final = 3_600.0
+"""Seconds past its lifetime for which a response with a validator is kept to be validated."""
+
+
 def governing(fields: Fields, targets: tuple[bytes, ...]) -> tuple[Directives, bool]:
     """Return the directives that count, and whether a targeted field gave them (9213 §2.2)."""
     for name in targets:
@@ -123,6 +127,20 @@ def _bounded(found: Lifetime, terms: Terms) -> Lifetime:
     return Lifetime(
         seconds, found.source, f"{found.arithmetic}, bounded to {seconds:g} by the rule"
     )
+
+
+def useful_for(stored: Stored, terms: Terms, now: float) -> float:
+    """Return the seconds for which a response can still be of use to anybody.
+
+    Its freshness, and after it the longest window in which it may be served stale (5861, 9111
+    §4.2.4) or is worth asking about (§4.3).
+    """
+    windows = [stored.stale_while_revalidate, stored.stale_if_error]
+    if stored.may_be_stale:
+        windows.append(terms.stale_if_unreachable)
+    if stored.etag is not None or stored.last_modified is not None:
+        windows.append(WORTH_ASKING)
+    return max(0.0, stored.ttl(now)) + max(windows)
 
 
 def wants_early_refresh(stored: Stored, terms: Terms, now: float, draw: float) -> bool:

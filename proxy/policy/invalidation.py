@@ -1,12 +1,14 @@
-"""Invalidation: which URIs a write has made doubtful (9111 §4.4).
+"""Invalidation: which URIs and groups a write has made doubtful (9111 §4.4, 9875).
 
 This module must not know how anything is removed.
 """
 
-from typing import Final
+from typing import Final, cast
+
+import http_sf
 
 from proxy.http import target
-from proxy.http.message import Head, Request
+from proxy.http.message import Fields, Head, Request
 
 Uri = tuple[str, bytes, bytes]
 """Scheme, authority and origin-form target."""
@@ -40,6 +42,29 @@ def doubtful(request: Request) -> tuple[Uri, ...]:
     if request.method in SAFE:
         return ()
     return ((request.scheme, request.authority, request.target),)
+
+
+def groups(request: Request, head: Head) -> tuple[bytes, ...]:
+    """Return the groups of its own origin that the answer to `request` invalidates (9875 §3)."""
+    if request.method in SAFE:
+        return ()
+    return group_names(head.fields, b"cache-group-invalidation")
+
+
+def group_names(fields: Fields, name: bytes) -> tuple[bytes, ...]:
+    """Return the Strings of a field that lists groups; a malformed field lists none (9875 §2).
+
+    Parameters of members mean nothing.
+    """
+    if name not in fields:
+        return ()
+    try:
+        parsed = http_sf.parse(b", ".join(fields.all(name)), tltype="list")
+    except http_sf.StructuredFieldError:
+        return ()
+    members = cast("list[tuple[object, object]]", parsed)
+    names = [member for member, _ in members if type(member) is str]
+    return tuple(name.encode() for name in names) if len(names) == len(members) else ()
 
 
 def _origin(uri: Uri) -> tuple[str, bytes]:

@@ -62,6 +62,7 @@ class Reason(Enum):
     VARY_MISS = "vary-miss"
     PARTIAL = "partial"
     STALE = "stale"
+    SOFT_PURGED = "soft-purged"
     NO_CACHE = "no-cache"
     REQUEST_NO_CACHE = "request-no-cache"
     REQUEST_MAX_AGE = "request-max-age"
@@ -72,9 +73,11 @@ class Reason(Enum):
     REQUEST_BODY = "request-body"
     PRECONDITION = "precondition"
     AMBIGUOUS_TARGET = "ambiguous-target"
+    UNVERIFIED = "unverified"
 
     ONLY_IF_CACHED = "only-if-cached"
     MAX_FORWARDS = "max-forwards"
+    PURGE = "purge"
     BAD_REQUEST = "bad-request"
     INTERNAL_ERROR = "internal-error"
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
@@ -105,6 +108,7 @@ class Reason(Enum):
     TOO_LARGE = "too-large"
     INCOMPLETE = "incomplete"
     OUTDATED = "outdated"
+    UNTAGGABLE = "untaggable"
 
     @property
     def meaning(self) -> Meaning:
@@ -133,6 +137,9 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "partial", "9111 §3.3", "Only a part is stored and the request needs more than it."
     ),
     Reason.STALE: _forward("stale", "9111 §4.2", "The stored answer's age reached its lifetime."),
+    Reason.SOFT_PURGED: _forward(
+        "stale", "rule", "The stored answer was soft-purged: it is stale before its time."
+    ),
     Reason.NO_CACHE: _forward(
         "stale", "9111 §5.2.2.4", "The stored answer says no-cache: validated on each use."
     ),
@@ -161,12 +168,18 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.AMBIGUOUS_TARGET: _forward(
         "bypass", "3986 §6.2.2", "The path has dot segments, empty segments or control characters."
     ),
+    Reason.UNVERIFIED: _forward(
+        "miss",
+        "rule",
+        "The purge log has been out of reach for too long to serve anything that is stored.",
+    ),
     Reason.ONLY_IF_CACHED: _refuse(
         "9111 §5.2.1.7", "The request wants a stored answer only, and none can be used: 504."
     ),
     Reason.MAX_FORWARDS: _refuse(
         "9110 §7.6.2", "Max-Forwards is 0: the request ends here, unanswered by the upstream: 501."
     ),
+    Reason.PURGE: _refuse("rule", "The method PURGE, where the operator has switched it on."),
     Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
     Reason.INTERNAL_ERROR: _refuse("9110 §15.6.1", "A bug of the proxy: 500, and a log line."),
     Reason.UPSTREAM_UNREACHABLE: _refuse(
@@ -214,4 +227,7 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.TOO_LARGE: _decline("rule", "The body is larger than the rule's max_body."),
     Reason.INCOMPLETE: _decline("9111 §3.3", "The body broke off."),
     Reason.OUTDATED: _decline("9111 §4.4", "It was invalidated while it was being fetched."),
+    Reason.UNTAGGABLE: _decline(
+        "rule", "Its tags are too many or unreadable, so that a purge could miss it."
+    ),
 }

@@ -146,7 +146,7 @@ def _past_its_lifetime(
         return Stale(stored, Reason.STALE_WHILE_REVALIDATE, refresh=True)
     if asked_for and stored.may_be_stale:
         return Stale(stored, Reason.MAX_STALE, refresh=False)
-    return MustValidate(stored, Reason.STALE)
+    return MustValidate(stored, Reason.STALE if stored.stale_since is None else Reason.SOFT_PURGED)
 
 
 def instead_of_error(

@@ -31,7 +31,8 @@ class Stored:
 
     Times are seconds of the engine's clock. `age_on_arrival` is the corrected_initial_age of
     §4.2.3. `part` is set for a 206 and says which bytes are held; `length` counts them.
-    `overdue` marks an answer that must be validated whatever its lifetime says (§4.3.5).
+    `overdue` marks an answer that must be validated whatever its lifetime says (§4.3.5);
+    `stale_since` is when a soft purge ended its lifetime early.
     """
 
     status: int
@@ -52,6 +53,7 @@ class Stored:
     length: int
     part: ContentRange | None = None
     overdue: bool = False
+    stale_since: float | None = None
 
     def age(self, now: float) -> float:
         """Return current_age in seconds (9111 §4.2.3)."""
@@ -59,7 +61,8 @@ class Stored:
 
     def ttl(self, now: float) -> float:
         """Return the seconds of freshness that are left, negative when stale (9211 §2.4)."""
-        return self.lifetime.seconds - self.age(now)
+        left = self.lifetime.seconds - self.age(now)
+        return left if self.stale_since is None else min(left, self.stale_since - now)
 
     @property
     def may_be_stale(self) -> bool:

@@ -12,11 +12,12 @@ from typing import Final
 from proxy.http.message import Fields, Request
 from proxy.http.target import normal_authority, normal_target
 from proxy.policy.terms import Credentials
-from proxy.rules import cookies, query
+from proxy.rules import cookies, labels, query
+from proxy.rules.labels import Labels
 from proxy.rules.rule import KeySpec, Rule
 from proxy.rules.ruleset import Ruleset
 
-__all__ = ["Key", "KeySpec", "key_for", "parts", "selected", "uri_of"]
+__all__ = ["Key", "KeySpec", "key_for", "labels_for", "parts", "request_of", "selected", "uri_tags"]
 
 READS: Final = frozenset({"GET", "HEAD"})
 """Methods that are answered from the cache, HEAD by what GET left there (9111 §4)."""
@@ -52,15 +53,14 @@ shareable (9111 §3.5), KEY has them in the key. With SHARE they are fields like
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key (9111 §2): `digest` to look up, `text` to compare, `uri` for all keys of one URI.
+    """A key (9111 §2): `digest` to look up, `text` to compare.
 
-    The digests are blake2b of 16 bytes. The text has each part with its length before it, so that
+    The digest is blake2b of 16 bytes. The text has each part with its length before it, so that
     no part can pose as another, and secrets only as digests.
     """
 
     digest: bytes
     text: bytes
-    uri: bytes
 
 
 def selected(rule: Rule, request: Request) -> Request:
@@ -90,25 +90,74 @@ def selected(rule: Rule, request: Request) -> Request:
 def key_for(rule: Rule, request: Request) -> Key:
     """Return the key of a selected request.
 
-    The rule's name is a part of it: what was stored on one rule's terms is never reused on
-    another's, even where both match the same URI.
+    The rule's name is a part of it, and with whom it lets answers be shared: what was stored on
+    one rule's terms is never reused on another's, even where both match the same URI.
     """
     location = _joined(_location(request))
-    text = _joined((rule.name.encode(), _method_class(request))) + location
+    text = _joined((rule.name.encode(), rule.sharing, _method_class(request))) + location
     for label, value in _keyed(rule, request):
         text += _joined((label.encode(), value))
-    return Key(_digest(text), text, _uri(request))
+    return Key(_digest(text), text)
 
 
-def uri_of(rules: Ruleset, request: Request) -> bytes:
-    """Return `Key.uri` of what a GET to the request's target is kept under.
+def labels_for(rule: Rule, request: Request) -> Labels:
+    """Return the labels that every answer to a selected request has, whatever it says."""
+    scheme, authority, target = _location(request)
+    target = normal_target(target)
+    tags = (
+        labels.EVERYTHING,
+        labels.rule_tag(rule.name),
+        labels.host_tag(authority),
+        labels.uri_tag(scheme, authority, target),
+        labels.target_tag(target),
+    )
+    return Labels(tags, authority + target)
 
-    For invalidation (9111 §4.4): the write itself may fall under another rule, with another
-    selection of parameters.
+
+def uri_tags(rules: Ruleset, scheme: str, authority: bytes, target: bytes) -> tuple[bytes, ...]:
+    """Return the tags of all that GET requests to a URI are kept under, by whatever rule.
+
+    Without an authority, on whatever host. A write may fall under another rule than the reads
+    that it concerns, and those under several: every selection of parameters counts.
     """
-    read = replace(request, method="GET")
-    rule = rules.match(read).rule
-    return _uri(selected(rule, read))
+    targets = dict.fromkeys(
+        normal_target(query.select(target, *selection)) for selection in rules.selections
+    )
+    if not authority:
+        return tuple(map(labels.target_tag, targets))
+    origin = scheme.encode(), normal_authority(scheme, authority)
+    return tuple(labels.uri_tag(*origin, target) for target in targets)
+
+
+def request_of(text: bytes) -> Request | None:
+    """Return a GET that has a key of this text, if its rule and fields are what they were.
+
+    None where the key holds a secret, of which it has no more than the digest.
+    """
+    _, _, _, scheme, authority, target, *keyed = _split(text)
+    fields = [(b"Host", authority or b"")]
+    for label, value in zip(keyed[::2], keyed[1::2], strict=True):
+        kind, _, name = (label or b"").partition(b" ")
+        if kind == b"header" and value is not None:
+            fields.append((name, value))
+        elif value is not None:
+            return None
+    own = (scheme or b"").decode(), authority or b"", target or b""
+    return Request("GET", *own, Fields(fields))
+
+
+def _split(text: bytes) -> Iterator[bytes | None]:
+    """Yield what `_joined` has joined."""
+    at = 0
+    while at < len(text):
+        colon = text.find(b":", at)
+        if text.startswith(b"-,", at):
+            yield None
+            at += 2
+        else:
+            end = colon + 1 + int(text[at:colon])
+            yield text[colon + 1 : end]
+            at = end + 1
 
 
 def parts(rule: Rule, request: Request) -> tuple[tuple[str, str], ...]:
@@ -128,11 +177,6 @@ def _method_class(request: Request) -> bytes:
 def _location(request: Request) -> tuple[bytes, bytes, bytes]:
     authority = normal_authority(request.scheme, request.authority)
     return request.scheme.encode(), authority, request.target
-
-
-def _uri(request: Request) -> bytes:
-    scheme, authority, target = _location(request)
-    return _digest(_joined((scheme, authority, normal_target(target))))
 
 
 def _keyed(rule: Rule, request: Request) -> Iterator[tuple[str, bytes | None]]:

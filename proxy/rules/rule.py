@@ -6,6 +6,10 @@ This module must not know how rules are written or matched.
 from dataclasses import dataclass
 
 from proxy.policy.terms import Terms
+from proxy.rules.tags import NO_TAGGING, OnSuccess, Tagging
+
+Selection = tuple[frozenset[bytes] | None, tuple[bytes, ...]]
+"""Which query parameters are let in, None for all, and which are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,9 @@ class Rule:
     """One rule, compiled.
 
     `forward` None lets all end-to-end fields of a request reach the upstream. `place` is where
-    the rule is written, `file:line`.
+    the rule is written, `file:line`. `on_success` is what a write under this rule purges. `sharing`
+    is a digest of who shares answers with whom: it is part of every key, so that what was stored
+    before a rule was tightened is not found after it.
     """
 
     name: str
@@ -37,3 +43,6 @@ class Rule:
     key: KeySpec
     forward: frozenset[bytes] | None
     place: str
+    tagging: Tagging = NO_TAGGING
+    on_success: OnSuccess | None = None
+    sharing: bytes = b""

@@ -6,14 +6,17 @@ where rules are written, nor what a key is made of.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from proxy.http.message import Request
 from proxy.http.target import segments, undelimited
 from proxy.policy.terms import Credentials, Timeouts
+from proxy.rules import jsonpaths, templates
 from proxy.rules.conditions import Condition, conditions_of
 from proxy.rules.paths import Trie, parse
-from proxy.rules.rule import KeySpec, Rule
-from proxy.rules.schema import DEFAULT_TIMEOUTS, RuleModel, terms_of
+from proxy.rules.rule import KeySpec, Rule, Selection
+from proxy.rules.schema import DEFAULT_TIMEOUTS, OnSuccessModel, RuleModel, terms_of
+from proxy.rules.tags import BodyTag, OnSuccess, Tagging
 
 __all__ = ["Match", "Rule", "Ruleset", "compile_rules"]
 
@@ -34,9 +37,11 @@ class Match:
 class Ruleset:
     """Rules in order, ready to be asked. Immutable."""
 
-    __slots__ = ("_conditions", "_otherwise", "_trie", "rules")
+    __slots__ = ("_conditions", "_otherwise", "_trie", "rules", "selections")
 
     rules: tuple[Rule, ...]
+    selections: tuple[Selection, ...]
+    """The ways in which the rules select query parameters, each once."""
 
     def __init__(
         self, rules: tuple[Rule, ...], conditions: tuple[tuple[Condition, ...], ...], trie: Trie
@@ -45,6 +50,7 @@ class Ruleset:
         self._conditions = conditions
         self._trie = trie
         self._otherwise = Match(rules[-1])
+        self.selections = tuple(dict.fromkeys((r.key.include, r.key.exclude) for r in rules))
 
     def match(self, request: Request) -> Match:
         """Return the first rule that the request meets, or else the last one."""
@@ -89,13 +95,43 @@ def _all_hold(conditions: tuple[Condition, ...], request: Request) -> bool:
 
 
 def _rule(model: RuleModel, place: str, timeouts: Timeouts) -> Rule:
+    key = _key_spec(model)
+    forward = None if model.forward is None else frozenset(_encoded(model.forward))
     return Rule(
         name=model.name,
         terms=terms_of(model, timeouts),
-        key=_key_spec(model),
-        forward=None if model.forward is None else frozenset(_encoded(model.forward)),
+        key=key,
+        forward=forward,
         place=place,
+        sharing=_sharing(model, key, forward),
+        tagging=_tagging(model),
+        on_success=None if model.on_success is None else _on_success(model.on_success),
     )
+
+
+def _sharing(model: RuleModel, key: KeySpec, forward: frozenset[bytes] | None) -> bytes:
+    """Return a digest, the same in every process, of who shares answers with whom."""
+    included = None if key.include is None else sorted(key.include)
+    passed = None if forward is None else sorted(forward)
+    selection = (included, key.exclude, key.headers, key.cookies, passed)
+    told = repr((model.credentials.value, model.set_cookie.value, *selection)).encode()
+    return blake2b(told, digest_size=8).hexdigest().encode()
+
+
+def _tagging(model: RuleModel) -> Tagging:
+    return Tagging(
+        templates=tuple(map(templates.parse, model.tags)),
+        from_body=tuple(
+            BodyTag(jsonpaths.parse(path), templates.parse_for_value(text))
+            for path, text in model.tags_from_body.items()
+        ),
+        fields=tuple(dict.fromkeys(_encoded(model.tag_fields))),
+        send_fields=model.send_tag_fields,
+    )
+
+
+def _on_success(model: OnSuccessModel) -> OnSuccess:
+    return OnSuccess(tuple(map(templates.parse, model.purge)), model.mode)
 
 
 def _key_spec(model: RuleModel) -> KeySpec:

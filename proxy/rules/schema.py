@@ -6,7 +6,7 @@ module must not know how a rule is matched or keyed; compiling happens in `rules
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,13 +19,17 @@ from pydantic import (
 )
 
 from proxy.policy.admission import NEVER_KEPT
+from proxy.policy.invalidation import SAFE
 from proxy.policy.terms import Caching, Credentials, SetCookie, Terms, Timeouts
-from proxy.rules.problems import Problem, located
+from proxy.rules import paths
+from proxy.rules.problems import Loc, Problem, located, nearest
+from proxy.rules.templates import Source, parse
 from proxy.rules.units import Count, Duration, Share, Size, Timeout
 from proxy.rules.words import (
     CookieName,
     FieldName,
     HostPattern,
+    JsonPath,
     KeyedField,
     Method,
     OneOrMore,
@@ -34,6 +38,9 @@ from proxy.rules.words import (
     PathPattern,
     RuleName,
     SentField,
+    TagField,
+    TagTemplate,
+    ValueTemplate,
     Wanted,
 )
 
@@ -112,6 +119,15 @@ class TimeoutsModel(Strict):
     """Time between two pieces of the response's body."""
 
 
+class OnSuccessModel(Strict):
+    """What a successful request under the rule purges; safe methods, as GET is, never do."""
+
+    purge: OneOrMore[TagTemplate]
+    """Tags, written as in `tags`."""
+    mode: Literal["hard", "soft", "refresh"] = "hard"
+    """`hard`: gone; `soft`: stale, still usable as such; `refresh`: soft, and fetched again."""
+
+
 CacheSwitch = Annotated[
     Caching,
     BeforeValidator(switch),
@@ -172,6 +188,17 @@ class RuleModel(Strict):
     timeouts: TimeoutsModel = TimeoutsModel()
     """How long the upstream may take; what is left out is the upstream's own."""
 
+    tags: tuple[TagTemplate, ...] = ()
+    """What answers are called, so that they can be purged: `products`, `product:{id}`."""
+    tags_from_body: dict[JsonPath, ValueTemplate] = {}
+    """Paths into a JSON body, each with the tag of what it finds, `{}` in the value's place."""
+    tag_fields: tuple[TagField, ...] = ("surrogate-key", "cache-tag", "xkey")
+    """Response fields in which the upstream names tags."""
+    send_tag_fields: bool = False
+    """Whether clients get these fields, too."""
+    on_success: OnSuccessModel | None = None
+    """What a successful request under the rule purges."""
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         located(type(self), self._problems())
@@ -185,6 +212,26 @@ class RuleModel(Strict):
         for status in sorted(NEVER_KEPT & self.ttl_by_status.keys()):
             text = "is about one request and never stored; give the ttl to another status"
             yield Problem(("ttl_by_status", status), text)
+        if self.on_success and self.match.methods and SAFE.issuperset(self.match.methods):
+            text = "never happens, for these methods are safe; give match.methods others"
+            yield Problem(("on_success",), text)
+        yield from self._unknown_captures()
+
+    def _unknown_captures(self) -> Iterator[Problem]:
+        """Yield the captures in templates that not every path of the rule makes."""
+        made = [{name for name, _ in paths.parse(path).captures} for path in self.match.path]
+        known = set[str].intersection(*made)
+        remedy = "write it as {name} in every match.path"
+        for loc, text in self._templates():
+            for name in sorted(parse(text).takes(Source.CAPTURE) - known):
+                told = nearest(name, known) if known else remedy
+                yield Problem(loc, f"no capture '{name}' in every path of the rule; {told}")
+
+    def _templates(self) -> Iterator[tuple[Loc, str]]:
+        for at, text in enumerate(self.tags):
+            yield ("tags", at), text
+        for at, text in enumerate(self.on_success.purge if self.on_success else ()):
+            yield ("on_success", "purge", at), text
 
 
 def _distinct(rules: tuple[RuleModel, ...]) -> tuple[RuleModel, ...]:

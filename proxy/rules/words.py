@@ -1,10 +1,11 @@
-"""Names as an operator writes them: of rules, methods, fields, cookies, hosts, paths.
+"""Names as an operator writes them: of rules, methods, fields, cookies, hosts, paths, tags.
 
 Each is an annotated text type with its check, its JSON Schema and an error text that says what is
 accepted. This module must not know which setting uses which.
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Final, TypeVar
 
 from pydantic import (
@@ -20,7 +21,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from proxy.http.hops import HOP_BY_HOP, PROXY_OWN
-from proxy.rules.paths import parse
+from proxy.rules import jsonpaths, paths, templates
 
 T = TypeVar("T")
 
@@ -39,6 +40,10 @@ _UNKEYED: Final = {
     **dict.fromkeys(("cache-control", "pragma", "range", "if-range"), _ANSWERED_HERE),
     **dict.fromkeys(("if-match", "if-none-match"), _ANSWERED_HERE),
     **dict.fromkeys(("if-modified-since", "if-unmodified-since"), _ANSWERED_HERE),
+}
+_NO_TAGS: Final = {
+    "cache-groups": "it is always read, and never removed",
+    "set-cookie": "it holds secrets, and tags are no secret",
 }
 
 
@@ -61,12 +66,17 @@ def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$"})
 
 
-def _path(text: str) -> str:
-    try:
-        parse(text)
-    except ValueError as error:
-        raise _refusal(str(error)) from error
-    return text
+def _compiled(parse: Callable[[str], object]) -> AfterValidator:
+    """Accept what `parse` can read; its ValueError says what that is."""
+
+    def check(text: str) -> str:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise _refusal(str(error)) from error
+        return text
+
+    return AfterValidator(check)
 
 
 def _end_to_end(name: str) -> str:
@@ -79,6 +89,12 @@ def _end_to_end(name: str) -> str:
 def _keyable(name: str) -> str:
     if name in _UNKEYED:
         raise _refusal(f"'{name}' cannot be listed: {_UNKEYED[name]}")
+    return name
+
+
+def _holding_tags(name: str) -> str:
+    if name in _NO_TAGS:
+        raise _refusal(f"'{name}' cannot be listed: {_NO_TAGS[name]}")
     return name
 
 
@@ -168,8 +184,30 @@ HostPattern = Annotated[
 
 PathPattern = Annotated[
     str,
-    AfterValidator(_path),
+    _compiled(paths.parse),
     WithJsonSchema({"type": "string", "pattern": "^/", "examples": ["/products/{id}", "/me/**"]}),
+]
+
+TagField = Annotated[FieldName, AfterValidator(_holding_tags)]
+"""A response field that can hold tags."""
+
+TagTemplate = Annotated[
+    str,
+    _compiled(templates.parse),
+    WithJsonSchema({"type": "string", "examples": ["product:{id}", "page:{query.page}"]}),
+]
+
+ValueTemplate = Annotated[
+    str,
+    _compiled(templates.parse_for_value),
+    WithJsonSchema({"type": "string", "examples": ["product:{}"]}),
+]
+"""A tag with `{}` where a value from a body is to stand."""
+
+JsonPath = Annotated[
+    str,
+    _compiled(jsonpaths.parse),
+    WithJsonSchema({"type": "string", "pattern": r"^\$", "examples": ["$.related[*].id"]}),
 ]
 
 Wanted = Annotated[

@@ -6,7 +6,9 @@ displaced anything. A hit is one look-up and a small counter; nothing is moved.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from proxy.engine.entry import Entry
@@ -53,6 +55,19 @@ class MemoryStore:
             slot.count += 1
         return slot.entries
 
+    def peek(self, digest: bytes) -> tuple[Entry, ...]:
+        """Return the entries under a digest without counting it as a use."""
+        slot = self._slots.get(digest)
+        return slot.entries if slot else ()
+
+    def items(self, start: int = 0) -> Iterator[tuple[bytes, tuple[Entry, ...]]]:
+        """Yield digests and entries from the `start`-th on, the oldest first.
+
+        What is dropped meanwhile has no entries, what is put meanwhile is not told.
+        """
+        for digest in tuple(islice(self._slots, start, None)):
+            yield digest, self.peek(digest)
+
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """Replace the entries under a digest; what exceeds its share is left out, oldest first."""
         kept, cost = self._fitting(entries)
@@ -78,6 +93,11 @@ class MemoryStore:
         if slot is not None:
             del (self._main if slot.main else self._small)[digest]
             self._account(slot, -slot.cost)
+
+    def heat(self, digest: bytes) -> int:
+        """Return a number that is larger for what is asked for more; it counts as no request."""
+        slot = self._slots.get(digest)
+        return 0 if slot is None else 2 * slot.count + slot.main
 
     def _fitting(self, entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], int]:
         kept: list[Entry] = []

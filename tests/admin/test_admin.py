@@ -1,17 +1,17 @@
 """The admin side: health, and metrics that Prometheus can read."""
 
-import httpx
 import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy import __version__
-from proxy.admin.api import create_admin
+from proxy.admin.control import Phase
 from proxy.admin.metrics import CONTENT_TYPE, render
 from proxy.engine.answer import Account
 from proxy.engine.stats import BUCKETS, Stats
 from proxy.policy.reasons import Family, Reason
 from proxy.store.memory import MemoryStore
+from tests.admin.desk import Desk, problem
 
 OUTCOMES = {"hit", "stale", "validated", "miss", "bypass", "error"}
 FORWARDED = [reason for reason in Reason if reason.meaning.family is Family.FORWARD]
@@ -32,6 +32,7 @@ def everything() -> Stats:
     ]
     for at, account in enumerate(accounts):
         stats.record(account, seconds=at / 100, body_bytes=10)
+    stats.purges["hard", "admin"] = 2
     return stats
 
 
@@ -44,36 +45,60 @@ def labels(family: Metric, name: str) -> set[str]:
     return {sample.labels[name] for sample in family.samples}
 
 
-async def asked(path: str, *, ready: bool = True) -> httpx.Response:
-    admin = create_admin(ready=lambda: ready, metrics=lambda: b"some 1\n")
-    transport = httpx.ASGITransport(admin)
-    async with httpx.AsyncClient(transport=transport, base_url="http://admin.test") as client:
-        return await client.get(path)
-
-
-async def test_livez() -> None:
-    answer = await asked("/livez", ready=False)
-    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
-
-
 @pytest.mark.parametrize(
-    ("ready", "status", "body"),
-    [(True, 200, {"status": "ready"}), (False, 503, {"status": "not ready"})],
+    ("phase", "path", "status", "word"),
+    [
+        (Phase.STARTING, "/livez", 200, "alive"),
+        (Phase.STARTING, "/startupz", 503, "not started"),
+        (Phase.STARTING, "/readyz", 503, "not ready"),
+        (Phase.READY, "/startupz", 200, "started"),
+        (Phase.READY, "/readyz", 200, "ready"),
+        (Phase.DRAINING, "/livez", 200, "alive"),
+        (Phase.DRAINING, "/startupz", 200, "started"),
+        (Phase.DRAINING, "/readyz", 503, "not ready"),
+    ],
 )
-async def test_readyz(ready: bool, status: int, body: dict[str, str]) -> None:  # noqa: FBT001 - a table
-    answer = await asked("/readyz", ready=ready)
-    assert (answer.status_code, answer.json()) == (status, body)
+async def test_probes_are_open_to_anybody(phase: Phase, path: str, status: int, word: str) -> None:
+    answer = await Desk(phase=phase).get(path, token=None)
+    assert (answer.status_code, answer.json()) == (status, {"status": word})
 
 
 async def test_metrics_are_served_as_prometheus_wants_them() -> None:
-    answer = await asked("/metrics")
+    answer = await Desk().get("/metrics", token=None)
     assert (answer.text, answer.headers["content-type"]) == ("some 1\n", CONTENT_TYPE)
 
 
 async def test_the_api_describes_itself() -> None:
-    described = (await asked("/openapi.json")).json()
+    described = (await Desk().get("/openapi.json", token=None)).json()
     assert described["info"]["version"] == __version__
-    assert {"/livez", "/readyz", "/metrics"} <= described["paths"].keys()
+    purge = described["paths"]["/v1/purge"]["post"]
+    body = purge["requestBody"]["content"]["application/json"]["schema"]
+    assert body["examples"]
+    assert "$defs" not in body
+    assert all("description" in field for field in body["properties"].values())
+    assert {"200", "202", "401", "403", "422", "503"} <= purge["responses"].keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v2", 404), ("GET", "/v1/purge", 405), ("DELETE", "/v1/stats", 405)],
+)
+async def test_what_there_is_not_is_a_problem(method: str, path: str, status: int) -> None:
+    async with Desk().client() as client:
+        answer = await client.request(method, path)
+    told, detail = problem(answer)
+    assert told == status
+    assert detail == f"{method} {path}: /docs tells what there is."
+
+
+async def test_a_bug_of_ours_is_a_problem_without_its_insides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk()
+    monkeypatch.setattr(desk.play.purging, "receipts", None)
+    status, detail = problem(await desk.get("/v1/purges"))
+    assert status == 500
+    assert "NoneType" not in detail
 
 
 def test_every_number_is_there_with_its_sentence() -> None:
@@ -82,7 +107,7 @@ def test_every_number_is_there_with_its_sentence() -> None:
         *("sidecache_requests", "sidecache_reasons", "sidecache_storing", "sidecache_collapsed"),
         *("sidecache_body_bytes", "sidecache_in_flight", "sidecache_latency_seconds"),
         *("sidecache_memory_bytes", "sidecache_memory_keys", "sidecache_memory_evictions"),
-        "sidecache_log_lines_dropped",
+        *("sidecache_log_lines_dropped", "sidecache_purges"),
     }
     assert all(family.documentation.endswith(".") for family in found.values())
 

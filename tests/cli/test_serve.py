@@ -115,7 +115,7 @@ def refusal(*arguments: str, **variables: str) -> Result:
 
 
 def test_a_refusal_is_one_line_without_a_traceback() -> None:
-    ended = run("serve", "--upstream", NOWHERE, "--redis", "redis://localhost")
+    ended = run("serve", "--upstream", NOWHERE, "--redis", "http://localhost")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("--redis: ")
     assert ended.stderr.count("\n") == 1
@@ -129,7 +129,7 @@ def test_a_refusal_is_one_line_without_a_traceback() -> None:
         pytest.param(["--upstream", NOWHERE, "--listen", "8080"], 1, "--listen", id="no-address"),
         pytest.param(["--upstream", NOWHERE, "--workers", "2"], 1, "workers", id="two-workers"),
         pytest.param(["--upstream", NOWHERE, "--workers", "0"], 2, "--workers", id="no-worker"),
-        pytest.param(["--upstream", NOWHERE, "--redis", "redis://x"], 1, "--redis", id="redis"),
+        pytest.param(["--upstream", NOWHERE, "--redis", "http://x"], 1, "--redis", id="redis"),
         pytest.param(["--upstreams", NOWHERE], 2, "--upstream", id="unknown-flag"),
         pytest.param(["--config", "/nonexistent.yaml"], 1, "/nonexistent.yaml", id="no-file"),
     ],

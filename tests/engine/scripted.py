@@ -13,14 +13,22 @@ from proxy.engine.boarding import board
 from proxy.engine.corridor import Corridor
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Feed
+from proxy.engine.fleet import Fleet
 from proxy.engine.ledger import Ledger
-from proxy.engine.ports import Near, Outbound
+from proxy.engine.lonelog import LoneLog
+from proxy.engine.naive import NaiveFar
+from proxy.engine.ports import Near, Outbound, PurgeLog
+from proxy.engine.purge import Mode, Purge
+from proxy.engine.purging import Purging, Wait
+from proxy.engine.receipts import Receipt
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
+from proxy.engine.stats import Stats
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http import dates
 from proxy.http.message import Fields, Head, Line, Request
 from proxy.policy.stored import Stored
+from proxy.rules import labels
 from proxy.rules.keys import Key
 from proxy.rules.ruleset import Ruleset, compile_rules
 from proxy.rules.schema import RuleModel
@@ -236,10 +244,18 @@ class Play:
     ledger: Ledger = field(default_factory=Ledger)
     feeds: list[Feed] = field(default_factory=list)
 
+    far: NaiveFar | None = None
+    log: PurgeLog | None = None
+    stats: Stats = field(default_factory=Stats)
+
     def __post_init__(self) -> None:
-        self.shelf = Shelf(self.near, self.ledger)
+        log = self.log or LoneLog(self.ledger, self.clock)
+        self.shelf = Shelf(self.near, self.ledger, self.far, log)
+        self.purging = Purging(self.ledger, log, self.clock, self.stats)
+        leases = None if self.far is None else self.far.leases
+        fleet = Fleet(self.shelf, self.clock, leases)
         snapshot = Snapshot(ruleset({"name": "default"}))
-        self.corridor = Corridor(snapshot, self.shelf, self.upstream, self.clock)
+        self.corridor = Corridor(snapshot, fleet, self.purging, self.upstream, self.clock)
 
     def under(self, *models: dict[str, Any], **snapshot: Any) -> None:  # noqa: ANN401 - fields
         """Put other rules in force, the last one for everything else."""
@@ -279,11 +295,16 @@ class Play:
 
     def kept(self, *lines: str, target: str = "/thing") -> tuple[Entry, ...]:
         """Return what may be used of the store for a GET."""
-        return self.shelf.variants(self.key(*lines, target=target))
+        return self.shelf.variants(self.key(*lines, target=target), self.clock.now())
 
     def stored(self, *lines: str, target: str = "/thing") -> Stored:
         (entry,) = self.kept(*lines, target=target)
         return entry.stored
+
+    async def purge(self, *names: str, mode: Mode = Mode.HARD) -> Receipt:
+        """Purge tags as an operator does, here at least."""
+        tags = tuple(labels.tag(name.encode()) for name in names) or (labels.EVERYTHING,)
+        return await self.purging.purge(Purge(tags, mode=mode), Wait.LOCAL, 0)
 
     async def fill(self, *lines: str, body: bytes | Iterable[Piece] = b"hello") -> None:
         """Have a response to GET /thing stored."""

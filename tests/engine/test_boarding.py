@@ -5,9 +5,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from proxy.engine.boarding import board, retrieval, uri_tag
+from proxy.engine.boarding import board, retrieval
 from proxy.engine.snapshot import Snapshot
 from proxy.errors import RequestError
+from proxy.rules import labels
+from proxy.rules.keys import uri_tags
 from tests.engine.scripted import ask, ruleset
 
 SNAPSHOT = Snapshot(
@@ -42,7 +44,14 @@ def test_what_goes_upstream_is_what_the_key_was_made_of() -> None:
     assert boarded.outbound.target == b"/few?a=2"
     assert boarded.outbound.fields.first(b"via") == b"1.1 edge-1"
     assert boarded.rule.name == "rule-0"
-    assert boarded.tags == (boarded.key.uri,)
+    assert boarded.labels.location == b"api.test/few?a=2"
+    assert boarded.labels.tags == (
+        labels.EVERYTHING,
+        labels.rule_tag("rule-0"),
+        labels.host_tag(b"api.test"),
+        labels.uri_tag(b"http", b"api.test", b"/few?a=2"),
+        labels.target_tag(b"/few?a=2"),
+    )
     assert boarded.key == board(ask(target="/few?a=2"), SNAPSHOT).key
     assert not boarded.ambiguous
 
@@ -64,6 +73,6 @@ def test_9110_9_3_3_the_retrieval_that_a_post_may_serve() -> None:
     assert get.key != post.key
 
 
-def test_a_uri_has_the_tag_of_what_is_read_from_it() -> None:
-    tag = uri_tag(("http", b"API.test:80", b"/few?b=1&a=2"), SNAPSHOT)
-    assert (tag,) == board(ask(target="/few?a=2"), SNAPSHOT).tags
+def test_a_uri_has_a_tag_of_what_is_read_from_it() -> None:
+    tags = uri_tags(SNAPSHOT.ruleset, "http", b"API.test:80", b"/few?b=1&a=2")
+    assert set(tags) & set(board(ask(target="/few?a=2"), SNAPSHOT).labels.tags)

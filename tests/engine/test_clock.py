@@ -13,6 +13,18 @@ def test_it_tells_the_time_of_day_and_chance() -> None:
     assert all(0 <= clock.draw() < 1 for _ in range(100))
 
 
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system does not tell")
+def test_the_time_of_a_suspended_machine_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, told = SystemClock(), time.clock_gettime
+    before = clock.now()
+
+    def slept(clock_id: int) -> float:
+        return told(clock_id) + 3_600 * (clock_id == time.CLOCK_BOOTTIME)
+
+    monkeypatch.setattr(time, "clock_gettime", slept)
+    assert clock.now() - before == pytest.approx(3_600, abs=60)
+
+
 def test_a_step_of_the_wall_clock_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SystemClock()
     before = clock.now()

@@ -7,16 +7,20 @@ from dataclasses import replace
 import pytest
 
 from proxy.engine.entry import Entry, joined, with_entry
+from proxy.engine.purge import Born
+from proxy.rules.labels import Labels
 from tests.engine.scripted import ask
 from tests.policy.cases import at, stored
 
 FRESH = "Cache-Control: max-age=60"
 TAGGED = (FRESH, 'ETag: "1"')
+LABELS = Labels((b"*", b"tone"), b"api.test/thing")
+BORN = Born(b"epoch", 7)
 
 
 def entry(*lines: str, body: bytes = b"hello", status: int = 200, asked: str = "X: 1") -> Entry:
     kept = stored(*(lines or (FRESH,)), status=status, request=ask(asked))
-    return Entry(b"key", replace(kept, length=len(body)), body, (b"tag",), 0)
+    return Entry(b"key", replace(kept, length=len(body)), body, LABELS, BORN)
 
 
 def part(first: int, body: bytes, *lines: str, size: str = "10") -> Entry:
@@ -119,9 +123,9 @@ def build(number: int) -> Entry:
     request = ask(f"Accept-Language: l{number}", target=f"/items/{number}")
     kept = stored(*(line.format(number) for line in LINES), request=request)
     body = number.to_bytes(4, "big") * 512
-    return Entry(
-        b"k" * 100 + b"%d" % number, replace(kept, length=2048), body, (b"%16d" % number,), 0
-    )
+    labels = Labels((b"t%16d" % number, b"h%16d" % number), b"a.test/items/%d" % number)
+    text = b"k" * 100 + b"%d" % number
+    return Entry(text, replace(kept, length=2048), body, labels, Born(b"e%d" % number, number))
 
 
 def test_the_cost_is_the_memory_it_takes() -> None:
@@ -140,3 +144,15 @@ def test_the_cost_is_the_memory_it_takes() -> None:
 def test_what_a_client_sent_costs_as_much_as_what_is_kept_of_the_answer() -> None:
     short, long = (entry(FRESH, "Vary: X", asked=f"X: {'x' * size}") for size in (1, 10_001))
     assert long.cost - short.cost == 10_000
+
+
+def test_what_an_upstream_calls_an_answer_costs_too() -> None:
+    short, long = (
+        replace(entry(), labels=LABELS.plus(b"t%4d" % number for number in range(count)))
+        for count in (0, 100)
+    )
+    assert long.cost - short.cost == 100 * (5 + Entry.TAG_OVERHEAD)
+
+
+def test_labels_are_each_there_once() -> None:
+    assert LABELS.plus([b"tone", b"ttwo", b"ttwo"]).tags == (b"*", b"tone", b"ttwo")

@@ -5,12 +5,15 @@ import asyncio
 import pytest
 
 from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable
+from proxy.engine.purge import Born
 from proxy.errors import UpstreamBroken
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
+from proxy.rules.labels import Labels
 from tests.engine.scripted import PATIENCE, Reply, ScriptedInbound, settle
 from tests.policy.cases import stored
 
+BORN = Born(b"", 0)
 FAILED = Failed(UpstreamBroken("cut"))
 
 
@@ -20,7 +23,7 @@ def unshareable() -> tuple[Unshareable, ScriptedInbound]:
 
 
 def landed() -> Landed:
-    return Landed(Head(200), stored("Cache-Control: max-age=60"), 5)
+    return Landed(Head(200), stored("Cache-Control: max-age=60"), 5, Labels((), b""))
 
 
 async def forever() -> None:
@@ -28,7 +31,7 @@ async def forever() -> None:
 
 
 async def test_a_flight_under_way_can_be_joined() -> None:
-    flights, flight = Flights(), Flight(0)
+    flights, flight = Flights(), Flight(BORN, 0.0)
     assert flights.under_way("key") is None
     flights.lead("key", flight)
     assert flights.under_way("key") is flight
@@ -39,12 +42,12 @@ async def test_a_flight_under_way_can_be_joined() -> None:
 
 
 async def test_a_landed_one_can_be_joined_while_its_body_grows_and_is_kept() -> None:
-    flight = Flight(0)
+    flight = Flight(BORN, 0.0)
     await flight.land(landed())
     assert flight.open
     flight.feed.stop_keeping()
     assert not flight.open
-    other = Flight(0)
+    other = Flight(BORN, 0.0)
     await other.land(landed())
     other.feed.finish()
     assert not other.open
@@ -52,25 +55,25 @@ async def test_a_landed_one_can_be_joined_while_its_body_grows_and_is_kept() -> 
 
 @pytest.mark.parametrize("landing", [FAILED, unshareable()[0]], ids=["failed", "unshareable"])
 async def test_one_that_brought_nothing_to_share_cannot(landing: Landing) -> None:
-    flights, flight = Flights(), Flight(0)
+    flights, flight = Flights(), Flight(BORN, 0.0)
     flights.lead("key", flight)
     await flight.land(landing)
     assert flights.under_way("key") is None
-    newer = Flight(0)
+    newer = Flight(BORN, 0.0)
     flights.lead("key", newer)
     flights.close("key", flight)
     assert flights.under_way("key") is newer
 
 
 async def test_it_lands_once() -> None:
-    flight, first = Flight(0), landed()
+    flight, first = Flight(BORN, 0.0), landed()
     await flight.land(first)
     await flight.land(FAILED)
     assert await flight.wait() is first
 
 
 async def test_one_who_waits_may_go_without_the_others() -> None:
-    flight = Flight(0)
+    flight = Flight(BORN, 0.0)
     waits = [asyncio.create_task(flight.wait()) for _ in range(2)]
     await settle()
     waits[0].cancel()
@@ -81,7 +84,7 @@ async def test_one_who_waits_may_go_without_the_others() -> None:
 
 async def test_what_no_leader_takes_is_closed() -> None:
     landing, inbound = unshareable()
-    flight = Flight(0, attended=False)
+    flight = Flight(BORN, 0.0, attended=False)
     await flight.land(landing)
     assert inbound.over
     assert flight.landed is landing
@@ -89,7 +92,7 @@ async def test_what_no_leader_takes_is_closed() -> None:
 
 async def test_what_a_leader_may_take_is_not() -> None:
     landing, inbound = unshareable()
-    flight = Flight(0)
+    flight = Flight(BORN, 0.0)
     ticket = flight.feed.reader()
     await flight.land(landing)
     assert not inbound.over
@@ -99,14 +102,14 @@ async def test_what_a_leader_may_take_is_not() -> None:
 
 async def test_a_follower_that_leaves_does_not_close_it() -> None:
     landing, inbound = unshareable()
-    flight = Flight(0)
+    flight = Flight(BORN, 0.0)
     await flight.land(landing)
     await flight.leave(flight.feed.reader(), leading=False)
     assert not inbound.over
 
 
 async def test_the_last_to_leave_stops_the_fetch_and_ends_the_flight() -> None:
-    flight = Flight(0)
+    flight = Flight(BORN, 0.0)
     tickets = [flight.feed.reader() for _ in range(2)]
     task = flight.depart(forever())
     await flight.leave(tickets[0], leading=True)
@@ -120,7 +123,7 @@ async def test_the_last_to_leave_stops_the_fetch_and_ends_the_flight() -> None:
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
 async def test_a_fetch_that_is_stopped_from_outside_ends_every_wait(turns: int) -> None:
-    flight = Flight(0)
+    flight = Flight(BORN, 0.0)
     task = flight.depart(forever())
     waiting = asyncio.create_task(flight.wait())
     await settle(turns)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from proxy.engine.purge import Purge
 from proxy.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from tests.engine.scripted import Play, Told, at, failing, reply, settle
 
@@ -133,7 +134,7 @@ async def test_a_purge_takes_the_stale_answer_away_as_well(play: Play) -> None:
     play.script(reply(503, body=b"down", waits=head))
     client = play.begin()
     await settle()
-    play.ledger.purge(play.kept()[0].tags)
+    play.ledger.purge(Purge(play.kept()[0].labels.tags), play.clock.time)
     head.set()
     assert (await client).body == b"down"
 

@@ -118,7 +118,7 @@ async def test_a_validation_under_way_is_delivered_but_not_kept(play: Play) -> N
     told = [await reader for reader in readers]
     assert [(t.body, t.how.rpartition("detail=")[2]) for t in told] == [
         (b"hello", "outdated"),
-        (b"own", "stale"),
+        (b"own", "uri-miss"),  # what was to be validated is gone
     ]
     assert [e.body for e in play.kept()] == [b"own"]
 
@@ -196,14 +196,22 @@ async def test_a_write_without_an_answer_may_have_happened(
     assert (play.kept() == ()) is voids
 
 
-async def test_a_write_whose_client_leaves_may_have_happened(play: Play) -> None:
+@pytest.mark.parametrize(("status", "voids"), [(204, True), (401, False)])
+async def test_a_write_whose_client_leaves_is_seen_to_its_end(
+    play: Play, status: int, *, voids: bool
+) -> None:
+    """Whoever may not write could otherwise void what is stored, by leaving early."""
+    head = asyncio.Event()
     await play.fill(FRESH)
-    play.script(reply(204, body=[], waits=asyncio.Event()))
+    play.script(reply(status, body=[], waits=head))
     client = play.begin(method="PUT")
     await settle()
     client.cancel()
     await settle()
-    assert play.kept() == ()
+    assert play.kept()
+    head.set()
+    await settle()
+    assert (play.kept() == ()) is voids
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])

@@ -136,3 +136,32 @@ def test_early_refresh(
 ) -> None:
     held = stored(f"Cache-Control: {directives}", delay=2)
     assert freshness.wants_early_refresh(held, terms, T + later, draw) is expected
+
+
+NEVER_STALE = Terms(stale_if_unreachable=0.0)
+BARE = "Cache-Control: max-age=60"
+
+USEFUL = {  # how long after T, and for how long from then on
+    "9111-4.2-as-long-as-it-is-fresh": ((BARE,), NEVER_STALE, 0, 60),
+    "9111-4.2-what-is-left-of-it": ((BARE,), NEVER_STALE, 45, 15),
+    "9111-4.2.4-and-while-the-upstream-is-away": ((BARE,), Terms(), 0, 60 + 86_400),
+    "9111-5.2.2.2-not-with-must-revalidate": ((f"{BARE}, must-revalidate",), Terms(), 0, 60),
+    "5861-3-stale-while-revalidate": ((f"{BARE}, stale-while-revalidate=5",), NEVER_STALE, 0, 65),
+    "5861-4-stale-if-error": ((f"{BARE}, stale-if-error=7",), NEVER_STALE, 0, 67),
+    "the-longest-window-counts": (
+        (f"{BARE}, stale-if-error=7, stale-while-revalidate=9",),
+        NEVER_STALE,
+        0,
+        69,
+    ),
+    "9111-4.3-an-etag-is-worth-asking": ((BARE, 'ETag: "a"'), NEVER_STALE, 0, 60 + 3_600),
+    "9111-4.3-last-modified-is-worth-asking": ((BARE, LM), NEVER_STALE, 0, 60 + 3_600),
+    "9111-4.3-what-is-stale-is-worth-asking": ((BARE, 'ETag: "a"'), NEVER_STALE, 90, 3_600),
+    "9111-4.2-what-is-stale-and-no-more": ((BARE,), NEVER_STALE, 90, 0),
+}
+
+
+@pytest.mark.parametrize(("lines", "terms", "later", "seconds"), table(USEFUL))
+def test_useful_for(lines: tuple[str, ...], terms: Terms, later: float, seconds: float) -> None:
+    held = stored(*lines, terms=terms)
+    assert freshness.useful_for(held, terms, T + later) == seconds

@@ -1,6 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from proxy.policy.invalidation import doubtful, invalidated
+from proxy.http.message import Fields
+from proxy.policy.invalidation import doubtful, group_names, groups, invalidated
 from tests.policy.cases import ask, head, table
 
 OWN = ("http", b"api.test", b"/thing")
@@ -69,6 +72,55 @@ REFERENCES = {
 @pytest.mark.parametrize(("line", "others"), table(REFERENCES))
 def test_references(line: str, others: tuple[tuple[str, bytes, bytes], ...]) -> None:
     assert invalidated(ask(method="POST"), head(201, line)) == (OWN, *others)
+
+
+LISTS: dict[str, tuple[list[str], tuple[bytes, ...]]] = {
+    "9875-3-strings": (['"a", "b c"'], (b"a", b"b c")),
+    "9875-3-case-counts": (['"a", "A"'], (b"a", b"A")),
+    "9110-5.3-two-lines": (['"a"', '"b"'], (b"a", b"b")),
+    "9875-2-parameters-mean-nothing": (['"a";x=1;y'], (b"a",)),
+    "9651-3.3.3-escapes": ([r'"a\"b\\"'], (b'a"b\\',)),
+    "9651-3.3.3-empty-string": (['""'], (b"",)),
+    "9651-4.2-empty": ([""], ()),
+    "9875-2-many": (
+        [", ".join(f'"{at}"' for at in range(200))],
+        tuple(b"%d" % n for n in range(200)),
+    ),
+    "9651-4.2-token-is-no-string": (["a"], ()),
+    "9651-4.2-one-wrong-member-spoils-all": (['"a", b'], ()),
+    "9651-4.2-number": (['"a", 1'], ()),
+    "9651-4.2-inner-list": (['"a", ("b")'], ()),
+    "9651-4.2-bytes": (['"a", :YQ==:'], ()),
+    "9651-4.2-display-string": (['"a", %"b"'], ()),
+    "9651-4.2-one-wrong-line-spoils-all": (['"a"', '"b'], ()),
+    "9651-4.2-trailing-comma": (['"a",'], ()),
+    "9651-4.2-not-ascii": (['"\u00e4"'], ()),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), table(LISTS))
+def test_groups_that_are_named(values: list[str], expected: tuple[bytes, ...]) -> None:
+    lines = [f"Cache-Group-Invalidation: {value}" for value in values]
+
+    assert groups(ask(method="POST"), head(200, *lines)) == expected
+
+
+@pytest.mark.parametrize(("method", "expected"), table(METHODS))
+def test_9875_3_safe_methods_invalidate_no_group(method: str, *, expected: bool) -> None:
+    response = head(500, 'Cache-Group-Invalidation: "a"')
+
+    assert groups(ask(method=method), response) == ((b"a",) if expected else ())
+
+
+def test_groups_of_a_response_that_names_none() -> None:
+    assert groups(ask(method="POST"), head(200, 'Cache-Groups: "a"')) == ()
+
+
+@given(st.binary(max_size=60) | st.text('"\\,;a(:?% ', max_size=40).map(str.encode))
+def test_any_bytes_are_groups_or_none(value: bytes) -> None:
+    named = group_names(Fields([(b"Cache-Groups", value)]), b"cache-groups")
+
+    assert all(name.isascii() for name in named)
 
 
 def test_every_reference_once() -> None:

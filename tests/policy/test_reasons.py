@@ -5,7 +5,7 @@ import pytest
 from proxy.policy.reasons import MEANINGS, Family, Reason
 
 # What 9211 §2.2 defines for `fwd`; `miss` is for caches that cannot tell the others apart.
-FWD = {"bypass", "method", "uri-miss", "vary-miss", "request", "stale", "partial"}
+FWD = {"bypass", "method", "miss", "uri-miss", "vary-miss", "request", "stale", "partial"}
 
 
 def test_every_reason_has_an_account() -> None:

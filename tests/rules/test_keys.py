@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from proxy.http.message import Fields, Request
-from proxy.rules.keys import key_for, parts, selected, uri_of
+from proxy.rules import labels
+from proxy.rules.keys import key_for, labels_for, parts, request_of, selected, uri_tags
 from proxy.rules.rule import Rule
-from proxy.rules.ruleset import compile_rules
+from proxy.rules.ruleset import Ruleset, compile_rules
 from proxy.rules.schema import RuleModel
 
 Line = tuple[bytes, bytes]
@@ -117,8 +118,8 @@ def test_a_forwarded_host_that_a_trusted_peer_tells_stays() -> None:
 def test_the_text_tells_each_part_with_its_length() -> None:
     key = key_for(PLAIN, get(target=b"/a?b"))
 
-    assert key.text == b"1:x,3:GET,4:http,1:a,4:/a?b,"
-    assert len(key.digest) == len(key.uri) == 16
+    assert key.text == b"1:x,16:%b,3:GET,4:http,1:a,4:/a?b," % PLAIN.sharing
+    assert len(key.digest) == 16
 
 
 def test_head_shares_the_key_of_get() -> None:
@@ -186,14 +187,6 @@ def test_another_rule_has_another_key_for_the_same_uri() -> None:
     one, other = key_for(PLAIN, get()), key_for(replace(PLAIN, name="y"), get())
 
     assert one.digest != other.digest
-    assert one.uri == other.uri
-
-
-def test_all_keys_of_a_uri_share_its_digest() -> None:
-    keys = [key_for(KEYED, get((b"accept", value))) for value in (b"1", b"2")]
-
-    assert keys[0].digest != keys[1].digest
-    assert keys[0].uri == keys[1].uri
 
 
 def test_secrets_do_not_appear_in_the_key() -> None:
@@ -203,6 +196,37 @@ def test_secrets_do_not_appear_in_the_key() -> None:
 
     assert b"secret" not in key.text
     assert not any("secret" in value for _, value in parts(KEYED, request))
+
+
+ASKED_AGAIN = {
+    "plain": (PLAIN, get(target=b"/a?b=1:2,&-,")),
+    "head": (PLAIN, get(method="HEAD")),
+    "field": (KEYED, get((b"Accept", b"text/html, 2:x,"))),
+    "field, empty": (KEYED, get((b"Accept", b""))),
+    "field, absent": (KEYED, get()),
+    "forwarded": (PLAIN, get((b"X-Forwarded-Host", b"b"), (b"X-Forwarded-Proto", b"https"))),
+    "authority": (PLAIN, replace(get(), authority=b"A:81", scheme="https")),
+}
+
+
+@pytest.mark.parametrize(("strict", "request_"), ASKED_AGAIN.values(), ids=ASKED_AGAIN.keys())
+def test_a_key_without_secrets_can_be_asked_for_again(strict: Rule, request_: Request) -> None:
+    key = key_for(strict, selected(strict, request_))
+
+    again = request_of(key.text)
+
+    assert again is not None
+    assert again.method == "GET"
+    assert key_for(strict, selected(strict, again)) == key
+
+
+@pytest.mark.parametrize(
+    "line",
+    [(b"Cookie", b"lang=de"), (b"Authorization", b"Bearer x")],
+    ids=["cookie", "credentials"],
+)
+def test_a_key_with_a_secret_cannot(line: Line) -> None:
+    assert request_of(key_for(KEYED, get(line)).text) is None
 
 
 def test_the_parts_of_a_key_can_be_shown() -> None:
@@ -220,13 +244,85 @@ def test_the_parts_of_a_key_can_be_shown() -> None:
     )
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_write_finds_the_uri_under_which_reads_are_kept(method: str) -> None:
-    models = [
-        {"name": "writes", "match": {"methods": ["PUT"]}},
-        {"name": "reads", "key": {"query": {"include": ["page"]}}},
-    ]
-    rules = compile_rules([RuleModel.model_validate(model) for model in models], ["f:1", "f:2"])
-    request = get(target=b"/a?utm=1", method=method)
+def test_what_is_kept_under_a_key_has_labels_of_every_kind() -> None:
+    request = replace(get(target=b"/%61?b=%2f"), authority=b"A:80")
 
-    assert uri_of(rules, request) == key_for(rules.rules[1], get(target=b"/a")).uri
+    found = labels_for(PLAIN, request)
+
+    assert found.location == b"a/a?b=%2F"
+    assert found.tags == (
+        labels.EVERYTHING,
+        labels.rule_tag("x"),
+        labels.host_tag(b"a"),
+        labels.uri_tag(b"http", b"a", b"/a?b=%2F"),
+        labels.target_tag(b"/a?b=%2F"),
+    )
+
+
+def test_all_keys_of_a_uri_share_their_labels() -> None:
+    requests = [get((b"accept", value)) for value in (b"1", b"2")]
+    one, other = (key_for(KEYED, request) for request in requests)
+
+    assert one.digest != other.digest
+    assert labels_for(KEYED, requests[0]) == labels_for(KEYED, requests[1])
+
+
+def ruleset(*rules: dict[str, object]) -> Ruleset:
+    models = [RuleModel.model_validate({"name": f"r{at}", **one}) for at, one in enumerate(rules)]
+    return compile_rules(models, [f"f:{at}" for at in range(len(models))])
+
+
+SELECTING = ruleset(
+    {"match": {"methods": ["PUT"]}},
+    {"match": {"path": "/a"}, "key": {"query": {"include": ["page"]}}},
+    {"key": {"query": {"exclude": ["utm"]}}},
+)
+URIS = {
+    "the same": ("http", b"a", b"/a", True),
+    "9110-4.2.3-default-port": ("http", b"a:80", b"/a", True),
+    "9110-4.2.3-case-of-the-host": ("http", b"A.", b"/a", True),
+    "3986-6.2.2-escape-of-a-letter": ("http", b"a", b"/%61", True),
+    "a relative one is of all hosts": ("http", b"", b"/a", True),
+    "a relative one in another spelling": ("", b"", b"/%61", True),
+    "another scheme": ("https", b"a", b"/a", False),
+    "another port": ("http", b"a:81", b"/a", False),
+    "another host": ("http", b"b", b"/a", False),
+    "another path": ("http", b"a", b"/A", False),
+    "another relative one": ("", b"", b"/A", False),
+    "another query": ("http", b"a", b"/a?", False),
+}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "authority", "target", "expected"), URIS.values(), ids=URIS.keys()
+)
+def test_a_uri_finds_what_is_kept_for_it(
+    scheme: str, authority: bytes, target: bytes, *, expected: bool
+) -> None:
+    kept = labels_for(PLAIN, selected(PLAIN, get()))
+
+    found = uri_tags(ruleset({}), scheme, authority, target)
+
+    assert (not set(found).isdisjoint(kept.tags)) is expected
+
+
+@pytest.mark.parametrize("authority", [b"a", b""], ids=["one host", "all hosts"])
+@pytest.mark.parametrize("rule_at", range(3))
+def test_9111_4_4_a_write_finds_the_uri_under_whatever_rule_it_was_kept(
+    rule_at: int, authority: bytes
+) -> None:
+    reading, target = SELECTING.rules[rule_at], b"/a?utm=1&page=2&x"
+    kept = labels_for(reading, selected(reading, get(target=target)))
+
+    found = uri_tags(SELECTING, "http", authority, target)
+
+    assert len(found) == 3
+    assert not set(found).isdisjoint(kept.tags)
+
+
+def test_every_selection_counts_once() -> None:
+    rules = ruleset({}, {}, {"key": {"query": {"include": ["a"]}}})
+
+    assert len(rules.selections) == 2
+    assert len(uri_tags(rules, "http", b"a", b"/")) == 1
+    assert len(uri_tags(rules, "http", b"a", b"/?b")) == 2

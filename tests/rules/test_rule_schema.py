@@ -53,6 +53,46 @@ WRONG = [
     ({"key": {"headers": ["cookie"]}}, "key.headers[0]: 'cookie' cannot be listed"),
     ({"forward": ["te"]}, "forward[0]: 'te' belongs to one connection"),
     ({"timeouts": {"connect": 0}}, "timeouts.connect: should be greater than 0"),
+    ({"tags": "a"}, "tags: should be a list"),
+    ({"tags": ["a", "{"]}, "tags[1]: a brace is open or closed alone"),
+    ({"tags": [1]}, "tags[0]: should be text; quote a number"),
+    (
+        {"tags": ["a:{id}"]},
+        "tags[0]: no capture 'id' in every path of the rule; write it as {name}",
+    ),
+    (
+        {"match": {"path": "/{id}"}, "tags": ["a:{idd}"]},
+        "tags[0]: no capture 'idd' in every path of the rule; did you mean 'id'?",
+    ),
+    (
+        {"match": {"path": ["/{id}", "/{id}/{sku}"]}, "tags": ["{id}", "{sku}"]},
+        "tags[1]: no capture 'sku' in every path of the rule; known: id",
+    ),
+    (
+        {"match": {"path": "/{id}"}, "on_success": {"purge": ["a", "{ida}"]}},
+        "on_success.purge[1]: no capture 'ida' in every path of the rule; did you mean 'id'?",
+    ),
+    ({"on_success": {}}, "on_success.purge: is required"),
+    ({"on_success": {"purge": []}}, "on_success.purge: should not be empty"),
+    (
+        {"on_success": {"purge": "a", "mod": 1}},
+        "on_success.mod: unknown field; did you mean 'mode'",
+    ),
+    (
+        {"on_success": {"purge": "a", "mode": "gone"}},
+        "on_success.mode: should be 'hard', 'soft' or 'refresh'",
+    ),
+    (
+        {"match": {"methods": ["GET", "HEAD"]}, "on_success": {"purge": "a"}},
+        "on_success: never happens, for these methods are safe",
+    ),
+    ({"tags_from_body": {"a": "a:{}"}}, "tags_from_body.a: a JSON path starts with '$'"),
+    ({"tags_from_body": {"$.a": "a"}}, "tags_from_body.$.a: write {} where the value is"),
+    (
+        {"tags_from_body": {"$[?@.a]": "{}"}},
+        "tags_from_body.$[?@.a]: filters and functions are not accepted",
+    ),
+    ({"tag_fields": ["cache-groups"]}, "tag_fields[0]: 'cache-groups' cannot be listed"),
     ({"early_refresh": -1}, "early_refresh: should be greater than or equal to 0"),
 ]
 
@@ -121,6 +161,11 @@ def test_what_is_wrong_is_told_with_a_remedy(fields: dict[str, object], expected
     (problem,) = problems(caught.value, RuleModel)
 
     assert str(problem).startswith(expected)
+
+
+def test_a_rule_for_any_method_may_purge() -> None:
+    assert rule(on_success={"purge": "a"}).on_success
+    assert rule(match={"methods": ["GET", "PUT"]}, on_success={"purge": "a"}).on_success
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -1,12 +1,16 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from proxy.http.message import Fields, Request
 from proxy.policy.terms import Terms, Timeouts
+from proxy.rules import jsonpaths
 from proxy.rules.rule import KeySpec, Rule
 from proxy.rules.ruleset import Match, Ruleset, compile_rules
 from proxy.rules.schema import RuleModel
+from proxy.rules.tags import BodyTag, OnSuccess, Tagging
+from proxy.rules.templates import parse, parse_for_value
 
 
 def compiled(*rules: dict[str, Any]) -> Ruleset:
@@ -107,10 +111,31 @@ def test_a_rule_is_compiled_whole() -> None:
     assert rule.terms.cookies_keyed
 
 
+def test_names_and_purges_are_compiled() -> None:
+    written = {
+        "name": "x",
+        "match": {"path": "/{id}"},
+        "tags": ["product:{id}", "products"],
+        "tags_from_body": {"$.related[*].id": "product:{}"},
+        "tag_fields": ["X-Tags", "x-tags"],
+        "send_tag_fields": True,
+        "on_success": {"purge": "product:{id}", "mode": "soft"},
+    }
+    (rule,) = compile_rules([RuleModel.model_validate(written)], ["f:1"]).rules
+
+    assert rule.tagging == Tagging(
+        templates=(parse("product:{id}"), parse("products")),
+        from_body=(BodyTag(jsonpaths.parse("$.related[*].id"), parse_for_value("product:{}")),),
+        fields=(b"x-tags",),
+        send_fields=True,
+    )
+    assert rule.on_success == OnSuccess((parse("product:{id}"),), "soft")
+
+
 def test_a_plain_rule_leaves_the_request_alone() -> None:
     (rule,) = compile_rules([RuleModel(name="x")], ["f:1"]).rules
 
-    assert rule == Rule("x", Terms(), KeySpec(), None, "f:1")
+    assert replace(rule, sharing=b"") == Rule("x", Terms(), KeySpec(), None, "f:1")
 
 
 def test_exclusion_is_compiled() -> None:
@@ -122,3 +147,24 @@ def test_exclusion_is_compiled() -> None:
 def test_every_rule_has_a_place() -> None:
     with pytest.raises(ValueError, match="zip"):
         compile_rules([RuleModel(name="x")], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "apart"),
+    [
+        pytest.param({"credentials": "share"}, True, id="credentials"),
+        pytest.param({"set_cookie": "strip"}, True, id="set-cookie"),
+        pytest.param({"key": {"headers": ["x-tenant"]}}, True, id="key"),
+        pytest.param({"forward": ["x-tenant"]}, True, id="forward"),
+        pytest.param({"ttl": "5m"}, False, id="ttl"),
+    ],
+)
+def test_a_rule_that_is_changed_shares_nothing_with_what_it_was(
+    change: dict[str, object], *, apart: bool
+) -> None:
+    """What was stored before a rule was tightened must not be found after it."""
+    before, after = (
+        compile_rules([RuleModel.model_validate({"name": "x"} | extra)], ["f:1"]).rules[0]
+        for extra in ({}, change)
+    )
+    assert (before.sharing != after.sharing) is apart

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from proxy.engine.entry import Entry
-from proxy.engine.ports import NaiveNear
+from proxy.engine.naive import NaiveNear
+from proxy.engine.purge import Born
+from proxy.rules.labels import Labels
 from proxy.store.memory import MemoryStore
 from tests.policy.cases import stored
 
@@ -18,7 +20,7 @@ SLOT = 300
 
 
 def entry(size: int, body: bytes = b"x") -> Entry:
-    return Entry(b"text", replace(STORED, length=size), body * size, (), 0)
+    return Entry(b"text", replace(STORED, length=size), body * size, Labels((), b""), Born(b"", 0))
 
 
 UNIT = entry(0).cost
@@ -169,3 +171,24 @@ def test_the_memory_of_the_evicted_is_bounded() -> None:
     for number in range(3_000):
         memory.put(b"%d" % number, (sized(4_000),))
     assert len(memory._ghosts) == 1_000  # noqa: SLF001 - nothing else tells
+
+
+def test_what_is_asked_for_more_is_hotter_and_to_look_is_no_request() -> None:
+    memory = MemoryStore(40_000)
+    for name, times in ((b"cold", 0), (b"warm", 1), (b"hot", 3)):
+        memory.put(name, (sized(4_000),))
+        for _ in range(times):
+            memory.get(name)
+    for _ in range(2):
+        memory.peek(b"cold")
+        heats = [memory.heat(name) for name in (b"unknown", b"cold", b"warm", b"hot")]
+        assert heats == [0, 0, 2, 6]
+
+
+def test_of_equals_the_resident_is_hotter() -> None:
+    memory = MemoryStore(40_000)
+    memory.put(b"back", (sized(4_000),))
+    for number in range(10):
+        memory.put(b"%d" % number, (sized(4_000),))
+    memory.put(b"back", (sized(4_000),))
+    assert memory.heat(b"back") > memory.heat(b"9") == 0

@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 
 from proxy.engine.entry import Entry
-from proxy.engine.ports import NaiveNear, Near
+from proxy.engine.naive import NaiveNear
+from proxy.engine.ports import Near
+from proxy.engine.purge import Born
+from proxy.rules.labels import Labels
 from proxy.store.memory import MemoryStore
 from tests.policy.cases import stored
 
@@ -18,7 +21,7 @@ STORES: dict[str, Callable[[], Near]] = {
 
 
 def entry(body: bytes) -> Entry:
-    return Entry(b"text", replace(STORED, length=len(body)), body, (), 0)
+    return Entry(b"text", replace(STORED, length=len(body)), body, Labels((), b""), Born(b"", 0))
 
 
 @pytest.fixture(params=STORES)

@@ -1,0 +1,138 @@
+"""Collectors: the metrics of the purge ledger, of the shared store, and of the log in it.
+
+Read at scrape from plain objects; this module counts nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from proxy.admin.metrics import cumulated
+from proxy.engine.ledger import Ledger, Trust
+from proxy.engine.stats import Histogram
+
+
+class Calls(Protocol):
+    """What is counted of the calls to the shared store."""
+
+    operations: int
+    failures: Counter[str]
+    spared: int
+    latency: Histogram
+
+
+class Link(Protocol):
+    """The way to the shared store."""
+
+    @property
+    def stats(self) -> Calls:
+        """The counters."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call would be made now."""
+
+
+class Log(Protocol):
+    """The log of purges in the shared store."""
+
+    reconnects: int
+    latency: Histogram
+
+    @property
+    def applied(self) -> int:
+        """How many records were applied here."""
+
+    @property
+    def rebases(self) -> int:
+        """How often the ledger had to begin anew."""
+
+    @property
+    def untold(self) -> int:
+        """How many purges wait to be told to the log."""
+
+
+class LedgerCollector(Collector):
+    """How far this replica knows what has been purged; `now` is the engine's clock."""
+
+    def __init__(self, ledger: Ledger, now: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric there is."""
+        now = self._now()
+        yield _gauge(
+            "ledger_sequence", "Purges in the log that are applied.", self._ledger.sequence
+        )
+        sentence = "Seconds since this replica last knew that it had applied every purge."
+        yield _gauge("ledger_lag_seconds", sentence, self._ledger.lag(now))
+        trust = GaugeMetricFamily(
+            "sidecache_ledger_trust",
+            "How far the ledger is believed: 1 for the state it is in.",
+            labels=["trust"],
+        )
+        for each in Trust:
+            trust.add_metric([each.value], float(each is self._ledger.trust(now)))
+        yield trust
+
+
+class SharedCollector(Collector):
+    """How it goes with the shared store, and with the log of purges in it."""
+
+    def __init__(self, link: Link, log: Log) -> None:
+        self._link = link
+        self._log = log
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric there is."""
+        calls, log = self._link.stats, self._log
+        yield _gauge("redis_usable", "1 where calls to Redis are made.", self._link.usable)
+        yield _count("redis_operations", "Calls made to Redis.", calls.operations)
+        yield _count("redis_spared", "Calls not made while Redis is left alone.", calls.spared)
+        failures = CounterMetricFamily(
+            "sidecache_redis_failures", "Calls to Redis that failed, by kind.", labels=["kind"]
+        )
+        for kind, count in calls.failures.items():
+            failures.add_metric([kind], count)
+        yield failures
+        yield _histogram(
+            "redis_latency_seconds", "Seconds that calls to Redis took.", calls.latency
+        )
+        yield _count("log_applied", "Purges from the log that were applied.", log.applied)
+        yield _count("log_rebases", "Times that the ledger had to begin anew.", log.rebases)
+        yield _count("log_reconnects", "Times that the log was lost.", log.reconnects)
+        yield _gauge("log_untold", "Purges that wait to be told to the log.", log.untold)
+        sentence = "Seconds until a purge was accepted by the log and applied here."
+        yield _histogram("log_latency_seconds", sentence, log.latency)
+
+
+class EntriesCollector(Collector):
+    """How the shared tier is used; each counter has its sentence where it is declared."""
+
+    def __init__(self, stats: Any) -> None:  # noqa: ANN401 - any dataclass of counters
+        self._stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric there is."""
+        for each in fields(self._stats):
+            value: int = getattr(self._stats, each.name)
+            yield _count(f"shared_{each.name}", each.metadata["help"], value)
+
+
+def _gauge(name: str, sentence: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"sidecache_{name}", sentence, value)
+
+
+def _count(name: str, sentence: str, value: int) -> Metric:
+    return CounterMetricFamily(f"sidecache_{name}", sentence, value)
+
+
+def _histogram(name: str, sentence: str, histogram: Histogram) -> Metric:
+    buckets = cumulated(histogram)
+    return HistogramMetricFamily(f"sidecache_{name}", sentence, buckets, histogram.sum)

@@ -1,0 +1,88 @@
+"""Control: what the admin side is handed of one running proxy, and nothing else of it.
+
+Engine values and small ports; this module must not know HTTP, FastAPI or settings.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from proxy.engine.answer import Answer
+from proxy.engine.entry import Entry
+from proxy.engine.ledger import Ledger
+from proxy.engine.ports import Replica
+from proxy.engine.purge import Purge
+from proxy.engine.purging import Source, Wait
+from proxy.engine.receipts import Receipt
+from proxy.engine.snapshot import Snapshot
+from proxy.engine.stats import Occupancy, Stats
+from proxy.engine.visit import Visit
+from proxy.http.message import Request
+
+
+class Phase(Enum):
+    """Where a proxy stands in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class Corridor(Protocol):
+    """The engine's front; see `proxy.engine.corridor`."""
+
+    snapshot: Snapshot
+
+    def visit(self, request: Request) -> Visit:
+        """Judge a request; raises `RequestError` where it cannot be taken."""
+
+    async def answer(self, visit: Visit, body: AsyncIterator[bytes] | None = None) -> Answer:
+        """Answer a judged request, asking the upstream where the store cannot."""
+
+
+class Purging(Protocol):
+    """Purges with their receipts; see `proxy.engine.purging`."""
+
+    async def purge(
+        self, purge: Purge, wait: Wait, within: float, source: Source = Source.ADMIN
+    ) -> Receipt:
+        """Record a purge and wait for it; raises `StoreError` where it holds here alone."""
+
+    async def receipt(self, name: str) -> Receipt | None:
+        """Return a receipt as it stands now; raises `StoreError`."""
+
+    def receipts(self, limit: int) -> tuple[Receipt, ...]:
+        """Return the latest receipts."""
+
+
+class Memory(Occupancy, Protocol):
+    """The memory tier, as far as it can be looked at."""
+
+    def peek(self, digest: bytes) -> tuple[Entry, ...]:
+        """Return what is held under a digest without counting it as a use."""
+
+    def items(self, start: int = 0) -> Iterator[tuple[bytes, tuple[Entry, ...]]]:
+        """Yield digests and entries from a place in the store's order; it may change meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One running proxy in the hands of its operators.
+
+    `replicas` raises `StoreError`; `shared` returns what the tier of all replicas holds under a
+    digest, and is None where there is no such tier. `now` is the engine's clock, `phase` and
+    `metrics` are asked anew each time; `config` holds no secret.
+    """
+
+    corridor: Corridor
+    purging: Purging
+    ledger: Ledger
+    memory: Memory
+    stats: Stats
+    replicas: Callable[[], Awaitable[tuple[Replica, ...]]]
+    now: Callable[[], float]
+    phase: Callable[[], Phase]
+    metrics: Callable[[], bytes]
+    config: Mapping[str, Any]
+    shared: Callable[[bytes], Awaitable[tuple[Entry, ...]]] | None = None

@@ -1,0 +1,53 @@
+"""A visit: a request that has been boarded and judged against what may be used of the store.
+
+This module must not know what is done about the verdict.
+"""
+
+from dataclasses import dataclass
+
+from proxy.engine.boarding import Boarded
+from proxy.engine.entry import Entry
+from proxy.engine.ledger import Trust
+from proxy.engine.shelf import Shelf
+from proxy.policy import reuse
+from proxy.policy.reasons import Reason
+from proxy.policy.verdicts import Absent, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A judged request; `entry` is what is stored for it, if anything is.
+
+    `arrived` is when it was first judged, `far` whether the shared tier is still to be asked.
+    """
+
+    boarded: Boarded
+    verdict: Verdict
+    entry: Entry | None
+    arrived: float
+    far: bool = False
+
+
+def judged(  # noqa: PLR0913 - each is an input of the judgement
+    boarded: Boarded,
+    shelf: Shelf,
+    now: float,
+    draw: float,
+    *,
+    far: bool = False,
+    found: tuple[Entry, ...] = (),
+) -> Visit:
+    """Judge a request by what lies in memory; `draw` is a random number in [0, 1).
+
+    `found` is what the shared tier has just given, which memory may have had no room for.
+    """
+    outbound, terms = boarded.outbound, boarded.rule.terms
+    entries = shelf.variants(boarded.key, now)
+    held = {id(entry.stored) for entry in entries}
+    entries += tuple(e for e in found if id(e.stored) not in held and shelf.usable(e, now))
+    stored = reuse.select(outbound, [entry.stored for entry in entries])
+    entry = next((e for e in entries if e.stored is stored), None)
+    verdict = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))
+    if isinstance(verdict, Absent) and shelf.ledger.trust(now) is Trust.LAPSED:
+        verdict = Absent(Reason.UNVERIFIED)
+    return Visit(boarded, verdict, entry, now, far)

@@ -1,0 +1,5 @@
+-- Ends a lease that is still held. KEYS: the lease. ARGV: token.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+return redis.call('UNLINK', KEYS[1])

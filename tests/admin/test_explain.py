@@ -1,0 +1,108 @@
+"""`/v1/explain`: the corridor's own judgement, shown."""
+
+import pytest
+
+from tests.admin.desk import Desk, problem
+from tests.engine.scripted import reply
+
+URL = "http://api.test/thing"
+
+
+async def explained(desk: Desk, **params: object) -> dict[str, object]:
+    answer = await desk.get("/v1/explain", params={"url": URL, **params})
+    assert answer.status_code == 200, answer.text
+    document: dict[str, object] = answer.json()
+    return document
+
+
+async def test_what_is_not_there_is_asked_for() -> None:
+    story = await explained(Desk())
+    assert story["request"] == {
+        "method": "GET",
+        "scheme": "http",
+        "authority": "api.test",
+        "target": "/thing",
+    }
+    assert story["rule"] == {"name": "default", "place": "test:0"}
+    assert story["verdict"] == {
+        "verdict": "absent",
+        "reason": "uri-miss",
+        "sentence": "Nothing usable is stored under the key.",
+        "clause": "9111 §4",
+        "next": "the upstream",
+    }
+    assert (story["memory"], story["shared"]) == ([], None)
+    assert story["ledger"] == {"trust": "confirmed", "sequence": 0}
+
+
+async def test_what_is_held_is_shown_and_the_chosen_one_marked() -> None:
+    desk = Desk()
+    for language in ("de", "fr"):
+        desk.play.script(reply(200, "Cache-Control: max-age=60", "Vary: Accept-Language"))
+        await desk.play.get(f"Accept-Language: {language}")
+    story = await explained(desk, header="Accept-Language: de")
+    assert story["verdict"]["reason"] == "fresh"  # type: ignore[index]  # JSON
+    assert story["verdict"]["next"] is None  # type: ignore[index]  # JSON
+    chosen = {
+        entry["variant"]["accept-language"]: entry["chosen"]
+        for entry in story["memory"]  # type: ignore[attr-defined]  # JSON
+    }
+    assert chosen == {"de": True, "fr": False}
+
+
+async def test_the_shared_tier_is_shown_too() -> None:
+    desk = Desk(shared={})
+    await desk.play.fill("Cache-Control: max-age=60")
+    key = desk.play.key()
+    desk.shared = {key.digest: desk.memory.peek(key.digest)}
+    story = await explained(desk)
+    assert [entry["age"] for entry in story["shared"]] == [0.0]  # type: ignore[attr-defined]  # JSON
+
+
+async def test_another_key_with_the_same_digest_is_not_shown() -> None:
+    desk = Desk()
+    await desk.play.fill("Cache-Control: max-age=60")
+    [(_, entries)] = desk.memory.items()
+    desk.memory.put(desk.play.key(target="/other").digest, entries)
+    assert (await explained(desk, url="http://api.test/other"))["memory"] == []
+
+
+@pytest.mark.parametrize(
+    ("params", "authority", "method"),
+    [
+        ({"url": "/thing"}, "localhost", "GET"),
+        ({"url": "/thing", "header": ["Host: api.test", "X: y"]}, "api.test", "GET"),
+        ({"url": URL, "method": "put"}, "api.test", "PUT"),
+    ],
+)
+async def test_a_request_is_read(params: dict[str, object], authority: str, method: str) -> None:
+    request = (await explained(Desk(), **params))["request"]
+    assert request == {
+        "method": method,
+        "scheme": "http",
+        "authority": authority,
+        "target": "/thing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "detail"),
+    [
+        ({}, "url: Field required"),
+        ({"url": "thing"}, "a URL is like"),
+        ({"url": URL, "method": "G T"}, "'G T' is no method"),
+        ({"url": URL, "method": "CONNECT"}, "CONNECT is not served"),
+        ({"url": URL, "header": "nothing"}, "'nothing': a field is like 'Name: value'"),
+        ({"url": "/" + "a" * 9000}, "url: String should have at most 8192 characters"),
+    ],
+)
+async def test_what_is_wrong_is_named(params: dict[str, str], detail: str) -> None:
+    status, told = problem(await Desk().get("/v1/explain", params=params))
+    assert status == 422
+    assert told.startswith(detail)
+
+
+async def test_looking_is_not_asking() -> None:
+    desk = Desk()
+    await explained(desk)
+    assert desk.play.asked == 0
