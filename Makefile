@@ -5,20 +5,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 UPSTREAM ?=
 CONFIG ?=
+REDIS ?=
 LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9090
 
-.PHONY: run test check format docs bench lock clean
+.PHONY: run test soak check format docs bench lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
-	  --listen "$(LISTEN)" --admin "$(ADMIN)"
+	  --redis "$(REDIS)" --listen "$(LISTEN)" --admin "$(ADMIN)"
 
 test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	@$(BIN)/coverage combine --quiet
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
 	@$(BIN)/python tests/coverage_floors.py
+
+soak: $(VENV)/ready  ## Purge through a fleet under random faults, ten minutes strict and ten trusting
+	FLEET_SECONDS=600 $(BIN)/python -m pytest tests/fleet/test_commits.py
 
 check: $(VENV)/ready  ## Lint, formatting and types
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""`python -m bench hit`: measure and print, case by case.
+"""`python -m bench hit` (or l2, purge, all): measure and print, case by case.
 
 Knows the command line, signals and exit codes; nothing of how things are measured.
 """
@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import cpu, machine, report
+from bench import cpu, machine, purge, purge_report, report
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
 from bench.rounds import Plan, measure
 from bench.servers import contenders
+
+PURGE = "purge"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +49,14 @@ def _run(suite: str, plan: Plan, file: Path | None) -> None:
     require("wrk")
     cores = Cores.here()
     facts = machine.facts(cores)
-    if "nginx" not in contenders():
+    cases = _purges(plan, cores) if suite == PURGE else _requests(suite, plan, cores)
+    if file:
+        told = facts | {"rounds": plan.rounds, "seconds": plan.seconds, "cases": cases}
+        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def _requests(suite: str, plan: Plan, cores: Cores) -> list[dict[str, object]]:
+    if not contenders(["nginx"]):
         print("bench: nginx is not installed; Sidecache is measured alone", file=sys.stderr)
     print(report.header(), flush=True)
     cases = []
@@ -56,14 +65,19 @@ def _run(suite: str, plan: Plan, file: Path | None) -> None:
         print(*report.rows(case.name, samples), sep="\n", flush=True)
         cases.append(report.data(case.name, samples))
     print(f"\n{report.NOTE}")
-    if file:
-        told = facts | {"rounds": plan.rounds, "seconds": plan.seconds, "cases": cases}
-        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return cases
+
+
+def _purges(plan: Plan, cores: Cores) -> list[dict[str, object]]:
+    samples = purge.measure(plan, cores)
+    print(purge_report.header(), *purge_report.rows(samples), sep="\n")
+    print(f"\n{purge_report.NOTE}")
+    return purge_report.data(samples)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("suite", choices=SUITES, help="which cases")
+    parser.add_argument("suite", choices=(*SUITES, PURGE), help="which cases")
     parser.add_argument("--rounds", type=_between(int, 1, 1000), default=5, metavar="N")
     parser.add_argument("--seconds", type=_between(float, 0.2, 3600), default=5.0, metavar="S")
     parser.add_argument("--json", type=_new_file, metavar="FILE", help="write all figures there")

@@ -12,8 +12,9 @@ from typing import Final
 class Case:
     """One kind of request.
 
-    `target` is the request target, or with `unique` the beginning of ever new ones; `upstream`
-    says whether every request must reach the upstream, or else none may.
+    `target` is the request target, or the beginning of ever new ones with `unique`, and of so
+    many with `keys`; `upstream` says whether every request must reach the upstream, or else none
+    may, but for the share of `strays`. `servers` are the contenders.
     """
 
     name: str
@@ -22,6 +23,10 @@ class Case:
     unique: bool = False
     upstream: bool = False
     fields: tuple[str, ...] = ()
+    keys: int = 0
+    connections: int = 64
+    strays: float = 0.0
+    servers: tuple[str, ...] = ("nginx", "sidecache")
 
 
 _BROWSER: Final = (
@@ -41,7 +46,20 @@ _BASIC: Final = (
     Case("304", "/hit/1", status=304, fields=('If-None-Match: "hit"',)),
 )
 
+_TIERS: Final = ("nginx", "sidecache", "redis")
+
 SUITES: Final[Mapping[str, tuple[Case, ...]]] = {
     "hit": _BASIC,
+    "l2": tuple(
+        Case(
+            f"hit, {many} at once",
+            "/hit/",
+            keys=1000,
+            connections=many,
+            strays=0.001,  # what is brought from Redis can lose its place before it is used
+            servers=_TIERS,
+        )
+        for many in (1, 64)
+    ),
     "all": (*_BASIC, Case("hit browser", "/hit/1", fields=_BROWSER)),
 }

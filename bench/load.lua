@@ -1,12 +1,20 @@
--- Ever new targets where a prefix is given, and the outcome as one line of JSON.
--- Without `request` wrk repeats one prepared request, which keeps the load cheap.
+-- Ever new targets where a prefix is given, or as many as there are keys; the outcome as one line
+-- of JSON. Without `request` wrk repeats one prepared request, which keeps the load cheap.
 
 function init(args)
-   if args[1] then
-      local count = 0
+   local told = {}
+   for _, arg in ipairs(args) do
+      local name, value = arg:match("^(%a+)=(.*)$")
+      told[name] = value
+   end
+   if told.body ~= "" then
+      wrk.method, wrk.body = "POST", told.body
+   end
+   if told.prefix then
+      local count, keys = 0, tonumber(told.keys)
       function request()
          count = count + 1
-         return wrk.format(nil, args[1] .. count)
+         return wrk.format(nil, told.prefix .. (keys > 0 and count % keys or count))
       end
    end
 end

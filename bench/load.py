@@ -1,4 +1,4 @@
-"""The load: wrk with one thread and 64 connections, and the strict reading of what it says.
+"""The load: wrk with one thread, and the strict reading of what it says.
 
 Must not know who is being loaded, nor why.
 """
@@ -15,7 +15,6 @@ from bench.asked import Asked
 from bench.child import Place, last_line, started
 from bench.errors import BenchError
 
-_CONNECTIONS: Final = 64
 _TIMEOUT: Final = "10s"  # a slow answer is a figure, not a failure
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
 _FAILURES: Final = ("connect", "read", "write", "timeout", "status")
@@ -32,9 +31,9 @@ class Load:
     p99_us: int
 
 
-def drive(port: int, asked: Asked, seconds: float, place: Place) -> Load:
+def drive(port: int, asked: Asked, connections: int, seconds: float, place: Place) -> Load:
     """Load the server on the port; raises `BenchError` when any request failed."""
-    with started(_command(port, asked, seconds), "wrk", place) as process:
+    with started(_command(port, asked, connections, seconds), "wrk", place) as process:
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -45,13 +44,16 @@ def drive(port: int, asked: Asked, seconds: float, place: Place) -> Load:
     return parse(Path(place.folder, "wrk.out").read_text(encoding="utf-8"))
 
 
-def _command(port: int, asked: Asked, seconds: float) -> list[str]:
-    command = ["wrk", "-t1", f"-c{_CONNECTIONS}", f"-d{math.ceil(seconds)}s", "-s", str(_SCRIPT)]
+def _command(port: int, asked: Asked, connections: int, seconds: float) -> list[str]:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "-s", str(_SCRIPT)]
     command += ["--timeout", _TIMEOUT]
     for field in asked.fields:
         command += ["-H", field]
     command.append(f"http://127.0.0.1:{port}{asked.target}")
-    return [*command, "--", asked.target] if asked.unique else command
+    command += ["--", f"body={asked.body}"]
+    return (
+        [*command, f"prefix={asked.target}", f"keys={asked.keys}"] if asked.is_prefix else command
+    )
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:

@@ -12,11 +12,13 @@ from typing import Final, cast
 
 BODY: Final = b"x" * 1024
 
-_KINDS: Final[Mapping[bytes, bytes]] = {
-    b"hit": b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n',
-    b"miss": b"Cache-Control: max-age=3600\r\n",
-    b"pass": b"Cache-Control: private\r\n",
+_KINDS: Final[Mapping[bytes, tuple[bytes, bytes]]] = {
+    b"hit": (b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n', BODY),
+    b"miss": (b"Cache-Control: max-age=3600\r\n", BODY),
+    b"pass": (b"Cache-Control: private\r\n", BODY),
+    b"tagged": (b"Cache-Control: max-age=3600\r\nSurrogate-Key: bench\r\n", b"x"),
 }
+"""Fields and body by kind; of the last kind there will be many."""
 _END: Final = b"\r\n\r\n"
 _MAX_HEAD: Final = 65_536
 
@@ -44,7 +46,7 @@ class Answers:
 
     def renew(self) -> None:
         """Render the answers anew, once a second, for the Date in them."""
-        self._ready = {kind: rendered(b"200 OK", own, BODY) for kind, own in _KINDS.items()}
+        self._ready = {kind: rendered(b"200 OK", *own) for kind, own in _KINDS.items()}
 
     def to(self, head: bytes) -> bytes:
         """Return the response to a request."""

@@ -64,7 +64,7 @@ def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
         source = stack.enter_context(origin(_place(home, "origin", cores.load)))
         servers = [
             stack.enter_context(CONTENDERS[name](source.port, _place(home, name, cores.server)))
-            for name in contenders()
+            for name in contenders(case.servers)
         ]
         bench = _Bench(case, plan.seconds, source.port, _place(home, "wrk", cores.load))
         for server in servers:
@@ -94,6 +94,8 @@ class _Bench:
     def warm(self, server: Server) -> None:
         """Have what can be kept be kept, and see that the case's own answer is right."""
         expect(server.name, server.port, Asked("/hit/1"), 200)
+        for number in range(self.case.keys):
+            expect(server.name, server.port, Asked(f"{self.case.target}{number}"), 200)
         expect(server.name, server.port, self._asked("warm"), self.case.status)
 
     def sample(self, server: Server, number: int) -> Sample:
@@ -102,7 +104,7 @@ class _Bench:
         reached = -origin_requests(self.origin_port)
         spent = -cpu.spent(server.pid)
         try:
-            load = drive(server.port, asked, self.seconds, self.load_place)
+            load = drive(server.port, asked, self.case.connections, self.seconds, self.load_place)
         except BenchError as error:
             raise BenchError(f"{server.name}, case {self.case.name!r}: {error}") from error
         spent += cpu.spent(server.pid)
@@ -113,11 +115,12 @@ class _Bench:
     def _asked(self, mark: str) -> Asked:
         case = self.case
         target = f"{case.target}{mark}/" if case.unique else case.target
-        return Asked(target, case.fields, case.unique)
+        return Asked(target, case.fields, case.unique, case.keys)
 
     def _check(self, server: Server, load: Load, reached: int) -> None:
         case = self.case
-        right = reached >= load.requests if case.upstream else reached == 0
+        most = case.strays * load.requests
+        right = reached >= load.requests if case.upstream else reached <= most
         if not right:
             raise BenchError(
                 f"{server.name}, case {case.name!r}: {reached} of {load.requests} requests"

@@ -5,24 +5,37 @@ How they are started and when they are ready; not what they are asked.
 
 import os
 import shutil
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.child import Place, last_line, started
+from bench.asked import Asked
+from bench.child import Place, free_port, last_line, started
 from bench.errors import BenchError
-from bench.probe import is_up
+from bench.probe import expect, is_up
+from bench.valkey import store
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _START: Final = 20.0
 """Seconds that a server is given to answer its first request."""
 
-_SIDECACHE_ENVIRON: Final = {"PYTHONPATH": str(_ROOT), "SIDECACHE_LOG__ACCESS": "off"}
+TOKEN: Final = "a-token-for-the-bench"  # noqa: S105 - of the bench's own processes
+
+_SIDECACHE_ENVIRON: Final = {
+    "PYTHONPATH": str(_ROOT),
+    "SIDECACHE_LOG__ACCESS": "off",
+    "SIDECACHE_ADMIN_TOKEN": TOKEN,
+}
+_FROM_REDIS: Final = {
+    "SIDECACHE_STORE__MEMORY__MAX_BYTES": "64KiB",
+    "SIDECACHE_STORE__REDIS__TIMEOUT": "2s",
+}
+"""Memory for any one answer, but for next to nothing of a thousand that come round; and patience,
+since a look-up that is given up under full load would be a miss."""
 
 _NGINX_CONF: Final = """\
 daemon off;
@@ -60,34 +73,59 @@ http {{
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers; `pid` is the process whose family does the work."""
+    """A server that answers; `pid` is the process whose family does the work.
+
+    `admin` is the port for its operators, where it has one.
+    """
 
     name: str
     port: int
     pid: int
+    admin: int = 0
 
 
 def origin(place: Place) -> AbstractContextManager[Server]:
     """Run the origin."""
-    port = _free_port()
+    port = free_port()
     environ = os.environ | {"PYTHONPATH": str(_ROOT)}
     command = [sys.executable, "-m", "bench.origin", str(port)]
     return _serving("origin", command, port, place, environ)
 
 
-def sidecache(upstream: int, place: Place) -> AbstractContextManager[Server]:
+@contextmanager
+def sidecache(
+    upstream: int, place: Place, redis: str = "", environ: Mapping[str, str] = {}
+) -> Iterator[Server]:
     """Run Sidecache as it comes, but for the access log, which nginx does not write here either."""
-    port = _free_port()
+    port, admin = free_port(), free_port()
     own = {name: text for name, text in os.environ.items() if not name.startswith("SIDECACHE_")}
     command = [sys.executable, "-m", "proxy", "serve"]
     command += ["--upstream", f"http://127.0.0.1:{upstream}"]
-    command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{_free_port()}"]
-    return _serving("sidecache", command, port, place, own | _SIDECACHE_ENVIRON)
+    command += ["--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}"]
+    command += ["--redis", redis] if redis else []
+    whole = {**own, **_SIDECACHE_ENVIRON, **environ}
+    with _serving("sidecache", command, port, place, whole) as server:
+        yield replace(server, admin=admin)
+
+
+@contextmanager
+def redis(upstream: int, place: Place) -> Iterator[Server]:
+    """Run Sidecache with Redis behind it and so little memory that hits come from Redis."""
+    with (
+        store(replace(place, core=None)) as shared,
+        sidecache(upstream, place, shared.url, _FROM_REDIS) as server,
+    ):
+        deadline = time.monotonic() + _START
+        while not shared.answers():
+            expect("redis", server.port, Asked("/hit/1"), 200)
+            if time.monotonic() > deadline:
+                raise BenchError("sidecache keeps nothing in Redis")
+        yield replace(server, name="redis")
 
 
 def nginx(upstream: int, place: Place) -> AbstractContextManager[Server]:
     """Run nginx with one worker and `proxy_cache`, everything else as it comes."""
-    port = _free_port()
+    port = free_port()
     # Started by root, its worker would be another user, to whom a temporary folder is closed.
     user = "" if os.geteuid() else "user root;"
     Path(place.folder, "nginx.conf").write_text(
@@ -100,13 +138,17 @@ def nginx(upstream: int, place: Place) -> AbstractContextManager[Server]:
 Starter = Callable[[int, Place], AbstractContextManager[Server]]
 """Starts a server before the origin on the port."""
 
-CONTENDERS: Final[Mapping[str, Starter]] = {"nginx": nginx, "sidecache": sidecache}
-"""Who is measured, the yardstick first."""
+CONTENDERS: Final[Mapping[str, Starter]] = {
+    "nginx": nginx,
+    "sidecache": sidecache,
+    "redis": redis,
+}
+"""Who can be measured, the yardstick first."""
 
 
-def contenders() -> list[str]:
-    """Return the names of those that can run here; nginx need not be installed."""
-    return [name for name in CONTENDERS if name != "nginx" or shutil.which("nginx")]
+def contenders(names: Iterable[str]) -> list[str]:
+    """Return those that can run here; nginx need not be installed."""
+    return [name for name in names if name != "nginx" or shutil.which("nginx")]
 
 
 @contextmanager
@@ -124,10 +166,3 @@ def _serving(
                 raise BenchError(f"{name} did not start: {last_line(place.folder, name)}")
             time.sleep(0.02)
         yield Server(name, port, process.pid)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -74,7 +74,7 @@ def test_no_child_outlives_an_interrupt(tmp_path: Path, number: signal.Signals) 
         process.send_signal(number)
         _, complaint = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
-    assert complaint == ""
+    assert complaint in {"", "bench: nginx is not installed; Sidecache is measured alone\n"}
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
     assert not list(tmp_path.iterdir())
 

@@ -29,7 +29,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
             yield servers.Server("bare", upstream, server.pid)
 
     monkeypatch.setattr(rounds, "CONTENDERS", {"bare": direct})
-    monkeypatch.setattr(rounds, "contenders", lambda: ["bare"])
+    monkeypatch.setattr(rounds, "contenders", lambda _: ["bare"])
 
 
 @needs_wrk
