@@ -86,8 +86,9 @@ async def test_times_travel_on_the_clock_of_redis(server: RedisServer, tier: Tie
         (entry(), -1.0),
         (entry(b"x" * 1_001), LIFE),
         (replace(entry(), stored=replace(entry().stored, part=ContentRange(0, 3, 9))), LIFE),
+        (entry(b"short", language(b"x" * 1_024)), LIFE),
     ],
-    ids=["no-life", "past", "large", "part"],
+    ids=["no-life", "past", "large", "part", "large-selecting"],
 )
 async def test_what_is_not_worth_it_is_not_put(
     valkey: RedisServer, kept: Entry, seconds: float

@@ -29,6 +29,10 @@ from proxy.store.redis.writes import Writes
 MAX_OBJECT: Final = 1_048_576
 """Bytes of a body; a larger one would keep the look-ups behind it waiting."""
 
+MAX_SELECTING: Final = 1_024
+"""Bytes of what selects a variant (9111 §4.1). It comes from clients, and a key's index has it of
+every variant and is read at each look-up."""
+
 LONGEST_MS: Final = 30 * 86_400_000
 """The life of a key: what is never asked for again goes even where nothing is evicted."""
 
@@ -140,7 +144,8 @@ class RedisEntries:
     ) -> None:
         """See `Far.put`."""
         put = _Put(digest, entry, min(ceil(seconds * 1_000), LONGEST_MS), limit, lease)
-        worth = put.life > 0 and entry.stored.part is None and len(entry.body) <= self._max_object
+        small = len(entry.body) <= self._max_object and _selecting_size(entry) <= MAX_SELECTING
+        worth = put.life > 0 and entry.stored.part is None and small
         begun = worth and self._begin(digest, entry.cost, partial(self._keep, put))
         if lease is not None and begun:
             self._leases.entrust(lease)
@@ -222,3 +227,7 @@ class RedisEntries:
         place = partial(self._keys.variant, put.digest)
         sets = ((place(selecting), value, put.life), (primary, index, max(put.life, left)))
         return _Plan(sets, tuple(place(each) for each in gone))
+
+
+def _selecting_size(entry: Entry) -> int:
+    return sum(len(name) + len(value or b"") for name, value in entry.stored.selecting)
