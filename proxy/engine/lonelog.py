@@ -2,7 +2,7 @@
 
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock, Replica
-from proxy.engine.purge import Facts, Purge
+from proxy.engine.purge import Facts, Place, Purge
 from proxy.rules.labels import Labels
 
 
@@ -15,9 +15,9 @@ class LoneLog:
         self._name = name
         self._address = address
 
-    async def publish(self, purge: Purge) -> int:
+    async def publish(self, purge: Purge) -> Place:
         """See `PurgeLog.publish`; never fails."""
-        return self._ledger.purge(purge, self._clock.now())
+        return Place(self._ledger.epoch, self._ledger.purge(purge, self._clock.now()))
 
     async def facts(self, labels: Labels) -> Facts | None:
         """See `PurgeLog.facts`: what the ledger has forgotten, nobody knows."""
@@ -26,4 +26,5 @@ class LoneLog:
 
     async def replicas(self) -> tuple[Replica, ...]:
         """See `PurgeLog.replicas`."""
-        return (Replica(self._name, self._address, self._ledger.sequence, 0.0, 0),)
+        epoch, sequence, _ = self._ledger.position
+        return (Replica(self._name, self._address, sequence, 0.0, 0, epoch),)

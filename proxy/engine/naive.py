@@ -10,7 +10,7 @@ from itertools import count
 from proxy.engine.entry import Entry
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Adrift, Claim, Clock, Held, Passing, Replica, Taken
-from proxy.engine.purge import Facts, Purge, Record
+from proxy.engine.purge import Facts, Place, Purge, Record
 from proxy.errors import StoreError
 from proxy.policy.stored import Selecting
 from proxy.rules.labels import Labels
@@ -120,11 +120,13 @@ class NaiveLog:
 
     def follower(self, name: str, ledger: Ledger) -> "NaiveFollower":
         """Let a ledger follow the log from where it ends now."""
-        last = self.records[-1].nonce if self.records else b""
-        ledger.rebase(self.epoch, len(self.records), last, self.records)
-        ledger.confirm(self._clock.now())
-        self.followers[name] = NaiveFollower(name, self, ledger, self._clock)
-        return self.followers[name]
+        self.followers[name] = follower = NaiveFollower(name, self, ledger, self._clock)
+        follower.join()
+        return follower
+
+    def begin(self, epoch: bytes) -> None:
+        """Lose everything, as a server does that is started anew."""
+        self.epoch, self.records = epoch, []
 
 
 class NaiveFollower:
@@ -138,10 +140,19 @@ class NaiveFollower:
         self._untold: list[Purge] = []
         self.cut_off = False
 
+    def join(self) -> None:
+        """Follow the log from where it ends now."""
+        records = self._log.records
+        last = records[-1].nonce if records else b""
+        self.ledger.rebase(self._log.epoch, len(records), last, records)
+        self.ledger.confirm(self._clock.now())
+
     def catch_up(self) -> None:
         """Apply what the log has, and confirm; tell it first what it has missed."""
         if self.cut_off:
             return
+        if self.ledger.epoch != self._log.epoch:
+            self.join()
         untold, self._untold = self._untold, []
         for purge in untold:
             self._append(purge)
@@ -149,15 +160,15 @@ class NaiveFollower:
             assert self.ledger.apply(record)  # noqa: S101 - a list has no gaps
         self.ledger.confirm(self._clock.now())
 
-    async def publish(self, purge: Purge) -> int:
+    async def publish(self, purge: Purge) -> Place:
         """See `PurgeLog.publish`."""
         if self.cut_off:
             self.ledger.apply_alone(purge, self._clock.now())
             self._untold.append(purge)
             raise StoreError("cut off from the log")
-        sequence = self._append(purge)
+        place = Place(self._log.epoch, self._append(purge))
         self.catch_up()
-        return sequence
+        return place
 
     async def facts(self, labels: Labels) -> Facts | None:
         """See `PurgeLog.facts`."""
@@ -178,11 +189,13 @@ class NaiveFollower:
         """See `PurgeLog.replicas`."""
         if self.cut_off:
             raise StoreError("cut off from the log")
-        last = len(self._log.records)
-        return tuple(
-            Replica(name, "", one.ledger.sequence, 0.0, last - one.ledger.sequence)
-            for name, one in self._log.followers.items()
-        )
+        return tuple(one.seen() for one in self._log.followers.values())
+
+    def seen(self) -> Replica:
+        """Return this proxy as the log knows it."""
+        epoch, last = self._log.epoch, len(self._log.records)
+        applied = self.ledger.sequence if self.ledger.epoch == epoch else None
+        return Replica(self._name, "", applied, 0.0, last - (applied or 0), epoch)
 
     def _append(self, purge: Purge) -> int:
         records = self._log.records

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from proxy.engine.entry import Entry
-from proxy.engine.purge import Facts, Purge
+from proxy.engine.purge import Facts, Place, Purge
 from proxy.http.message import Head, Request
 from proxy.policy.stored import Selecting
 from proxy.policy.terms import Timeouts
@@ -99,8 +99,9 @@ class Leases(Protocol):
 class Replica:
     """One proxy of the fleet, as the log knows it.
 
-    `applied` is the last sequence that it has confirmed, None where it follows another epoch;
-    `seen` the seconds since it was last heard of; `lag` how many purges it is behind.
+    `epoch` is the log's; `applied` the last sequence in it that the proxy has confirmed, None where
+    it follows another one; `seen` the seconds since it was last heard of; `lag` how many purges it
+    is behind.
     """
 
     name: str
@@ -108,13 +109,16 @@ class Replica:
     applied: int | None
     seen: float
     lag: int
+    epoch: bytes
 
 
 class PurgeLog(Protocol):
     """The log of purges: of this process alone, or one that all replicas share."""
 
-    async def publish(self, purge: Purge) -> int:
-        """Record a purge and return its sequence, once it has been applied here.
+    async def publish(self, purge: Purge) -> Place:
+        """Record a purge and return its place, once it has been applied here.
+
+        The ledger may have left the place's epoch by then, or not have entered it yet.
 
         Raises `StoreError` where the log cannot be reached; it is applied here all the same, and
         told to the log when that comes back.
@@ -124,7 +128,7 @@ class PurgeLog(Protocol):
         """Ask the log itself about an entry's tags; None where it cannot tell."""
 
     async def replicas(self) -> tuple[Replica, ...]:
-        """Return the replicas that may still serve what they hold.
+        """Return the replicas that may still serve what they hold, itself among them.
 
         One that has been silent for so long that its ledger has LAPSED is not among them. Raises
         `StoreError` where the log cannot be reached.

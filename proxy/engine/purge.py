@@ -91,6 +91,13 @@ class Record:
     at: float = field(compare=False, default=0.0)
 
 
+class Place(NamedTuple):
+    """Where a record stands: its sequence means something in its epoch alone."""
+
+    epoch: bytes
+    sequence: int
+
+
 class Born(NamedTuple):
     """How much of the log had been applied when a fetch began.
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock, PurgeLog
-from proxy.engine.purge import Born, Purge
+from proxy.engine.purge import Born, Place, Purge
 from proxy.engine.receipts import Receipt, Receipts
 from proxy.engine.stats import Stats
 from proxy.engine.tasks import Tasks
@@ -63,8 +63,7 @@ class Purging:
         reached, and then too it is applied here.
         """
         self._count(purge, source)
-        sequence = await self.log.publish(purge)
-        receipt = self._receipts.noted(purge, sequence)
+        receipt = self._receipts.noted(purge, await self.log.publish(purge))
         return await self._receipts.confirmed(receipt, within if wait is Wait.ALL else 0.0)
 
     async def receipt(self, name: str) -> Receipt | None:
@@ -95,18 +94,17 @@ class Purging:
             for purge, task in telling:
                 if not task.done():
                     self.ledger.apply_alone(purge, self._clock.now())
-        sequences = [task.result() if task.done() else None for _, task in telling]
-        return self._after(before, sequences)
+        return self._after(before, [task.result() if task.done() else None for _, task in telling])
 
-    def _after(self, before: Born, sequences: Sequence[int | None]) -> Born | None:
+    def _after(self, before: Born, places: Sequence[Place | None]) -> Born | None:
         """Return where the ledger stands after purges, if they followed `before` at once."""
         epoch, sequence, minor = before
-        told = [one for one in sequences if one is not None]
+        told = sorted(place for place in places if place is not None)
         if not told:
-            alone = Born(epoch, sequence, minor + len(sequences))
+            alone = Born(epoch, sequence, minor + len(places))
             return alone if alone == self.ledger.position else None
-        followed = sorted(told) == list(range(sequence + 1, sequence + len(sequences) + 1))
-        return Born(epoch, max(told)) if followed and epoch == self.ledger.epoch else None
+        followed = told == [Place(epoch, sequence + n) for n in range(1, len(places) + 1)]
+        return Born(*told[-1]) if followed and epoch == self.ledger.epoch else None
 
     def announce_soon(self, purge: Purge, source: Source) -> None:
         """Purge here at once, and tell the log without waiting for it."""
@@ -118,12 +116,12 @@ class Purging:
         """Wait a moment for what is still being told."""
         await self._tasks.aclose(PARTING)
 
-    def _tell(self, purge: Purge) -> "asyncio.Task[int | None]":
+    def _tell(self, purge: Purge) -> "asyncio.Task[Place | None]":
         telling = asyncio.create_task(self._told(purge))
         self._tasks.hold(telling)
         return telling
 
-    async def _told(self, purge: Purge) -> int | None:
+    async def _told(self, purge: Purge) -> Place | None:
         try:
             return await self.log.publish(purge)
         except StoreError:

@@ -5,6 +5,7 @@ This module must not know how a purge is accepted.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -12,7 +13,7 @@ from typing import Final
 
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock, PurgeLog, Replica
-from proxy.engine.purge import Purge
+from proxy.engine.purge import Place, Purge
 from proxy.errors import StoreError
 
 MOST: Final = 10_000
@@ -51,8 +52,7 @@ class Receipt:
     """
 
     id: str
-    sequence: int
-    epoch: bytes
+    place: Place
     purge: Purge
     accepted: float
     state: State = State.PENDING
@@ -70,15 +70,14 @@ class Receipts:
         self._known: OrderedDict[str, Receipt] = OrderedDict()
         ledger.watch(self._heard)
 
-    def noted(self, purge: Purge, sequence: int) -> Receipt:
-        """Return the receipt of a purge that has this sequence in the epoch that is followed."""
-        epoch = self._ledger.epoch
-        name = f"{epoch.decode()[:16]}-{sequence}"
+    def noted(self, purge: Purge, place: Place) -> Receipt:
+        """Return the receipt of the purge that stands at a place in the log."""
+        name = f"{place.epoch.decode()[:16]}-{place.sequence}"
         if name not in self._known:
             tags, patterns = purge.tags[:SHOWN], purge.patterns[:SHOWN]
             rest = len(purge.tags) + len(purge.patterns) - len(tags) - len(patterns)
             shown, now = replace(purge, tags=tags, patterns=patterns), self._clock.now()
-            self._remember(Receipt(name, sequence, epoch, shown, now, left_out=rest))
+            self._remember(Receipt(name, place, shown, now, left_out=rest))
         return self._known[name]
 
     def latest(self, limit: int) -> tuple[Receipt, ...]:
@@ -111,6 +110,7 @@ class Receipts:
         if receipt.state is State.COMPLETE:
             return receipt
         present = {replica.name: replica for replica in await self._log.replicas()}
+        receipt = _carried_over(receipt, tuple(present.values()))
         gone = tuple(
             Confirmation(known.name, known.address, "gone")
             for known in receipt.replicas
@@ -119,7 +119,7 @@ class Receipts:
         found = tuple(
             Confirmation(name, replica.address, "confirmed" if done else "pending")
             for name, replica in present.items()
-            for done in (self._applied(receipt, replica),)
+            for done in (_applied(receipt, replica),)
         )
         complete = all(one.state != "pending" for one in found)
         state = State.COMPLETE if complete else State.PENDING
@@ -127,18 +127,32 @@ class Receipts:
         self._remember(standing)
         return standing
 
-    def _applied(self, receipt: Receipt, replica: Replica) -> bool:
-        """Tell whether a replica has applied a purge, or begun another epoch, which voids all."""
-        if replica.applied is None:
-            return False
-        return self._ledger.epoch != receipt.epoch or replica.applied >= receipt.sequence
-
     def _heard(self, purge: Purge) -> None:
         """Take note of a purge that was applied, wherever it was accepted."""
         if not self._ledger.minor and (purge.tags or purge.patterns):
-            self.noted(purge, self._ledger.sequence)
+            self.noted(purge, Place(self._ledger.epoch, self._ledger.sequence))
 
     def _remember(self, receipt: Receipt) -> None:
         self._known[receipt.id] = receipt
         if len(self._known) > MOST:
             self._known.popitem(last=False)
+
+
+def _carried_over(receipt: Receipt, present: Sequence[Replica]) -> Receipt:
+    """Return a receipt for the epoch of the log, once all who are present follow that.
+
+    A new epoch voids what was fetched in the one before. What was fetched in the new one before
+    the purge is not void by that; but whoever accepted the purge has told it again before it was
+    counted there, so that it has been applied by all who have applied what the log has now.
+    """
+    epoch = present[0].epoch
+    applied = [one.applied + one.lag for one in present if one.applied is not None]
+    if epoch == receipt.place.epoch or len(applied) < len(present):
+        return receipt
+    return replace(receipt, place=Place(epoch, max(applied)))
+
+
+def _applied(receipt: Receipt, replica: Replica) -> bool:
+    """Tell whether a replica has applied a purge."""
+    applied = replica.applied if replica.epoch == receipt.place.epoch else None
+    return applied is not None and applied >= receipt.place.sequence

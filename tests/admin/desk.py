@@ -13,7 +13,7 @@ from proxy.admin.control import Control, Phase
 from proxy.engine.entry import Entry
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock, Replica
-from proxy.engine.purge import Facts, Purge
+from proxy.engine.purge import Facts, Place, Purge
 from proxy.errors import StoreError
 from proxy.rules.labels import Labels
 from proxy.store.memory import MemoryStore
@@ -28,7 +28,7 @@ TOKENS: Final = (
     Token.of("ci", Role.PURGE, PURGE),
     Token.of("ops", Role.ADMIN, ADMIN),
 )
-OTHER: Final = Replica("pod-2", "10.0.0.2:8080", 0, 0.25, 0)
+OTHER: Final = Replica("pod-2", "10.0.0.2:8080", 0, 0.25, 0, b"epoch")
 
 
 class ScriptedLog:
@@ -41,12 +41,12 @@ class ScriptedLog:
         self._ledger = ledger
         self._clock = clock
 
-    async def publish(self, purge: Purge) -> int:
+    async def publish(self, purge: Purge) -> Place:
         self.published.append(purge)
         if not self.reachable:
             self._ledger.apply_alone(purge, self._clock.now())
             raise StoreError("nobody there")
-        return self._ledger.purge(purge, self._clock.now())
+        return Place(self._ledger.epoch, self._ledger.purge(purge, self._clock.now()))
 
     async def facts(self, labels: Labels) -> Facts | None:
         del labels
@@ -55,7 +55,7 @@ class ScriptedLog:
     async def replicas(self) -> tuple[Replica, ...]:
         if not self.reachable:
             raise StoreError("nobody there")
-        own = Replica("pod-1", "10.0.0.1:8080", self._ledger.sequence, 0.0, 0)
+        own = Replica("pod-1", "10.0.0.1:8080", self._ledger.sequence, 0.0, 0, b"epoch")
         return (own, *self.others)
 
     def catch_up(self) -> None:

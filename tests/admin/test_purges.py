@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.engine.purge import Mode, Purge
+from proxy.engine.purge import Mode, Place, Purge
 from proxy.engine.purging import Wait
 from proxy.rules import labels, patterns
 from proxy.store.memory import MemoryStore
@@ -127,7 +127,7 @@ async def test_a_part_that_was_not_told_is_no_success(monkeypatch: pytest.Monkey
     desk.log.reachable = False
     publish = desk.log.publish
 
-    async def at_first(purge: Purge) -> int:
+    async def at_first(purge: Purge) -> Place:
         try:
             return await publish(purge)
         finally:

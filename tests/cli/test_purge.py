@@ -31,7 +31,7 @@ def purge(*arguments: str, url: str, token: str | None = PURGE) -> Result:
 
 
 def test_it_tells_who_has_applied_it(desk: Desk, url: str) -> None:
-    desk.log.others = (Replica("pod-2", "10.0.0.2:8080", 9, 0.0, 0),)
+    desk.log.others = (Replica("pod-2", "10.0.0.2:8080", 9, 0.0, 0, b"epoch"),)
     ended = purge("--tag", "product:42", url=url)
     *replicas, summary = ended.output.splitlines()
     assert ended.exit_code == 0

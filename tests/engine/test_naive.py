@@ -150,10 +150,16 @@ async def test_a_purge_reaches_all_in_order() -> None:
     log = NaiveLog(clock)
     one, two = following(log, clock, "one"), following(log, clock, "two")
     born = one.ledger.position
-    assert [await one.publish(Purge((TAG,))), await two.publish(Purge())] == [1, 2]
+    assert [await one.publish(Purge((TAG,))), await two.publish(Purge())] == [
+        (b"naive", 1),
+        (b"naive", 2),
+    ]
     assert one.ledger.standing(ONE, born) is Standing.PURGED
     assert two.ledger.standing(ONE, born) is Standing.PURGED
-    assert await one.replicas() == (Replica("one", "", 1, 0.0, 1), Replica("two", "", 2, 0.0, 0))
+    assert await one.replicas() == (
+        Replica("one", "", 1, 0.0, 1, b"naive"),
+        Replica("two", "", 2, 0.0, 0, b"naive"),
+    )
     newcomer = following(log, clock, "newcomer")
     assert newcomer.ledger.standing(ONE, born) is Standing.UNKNOWN
     assert newcomer.ledger.nonce == log.records[-1].nonce

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from proxy.engine.purge import Mode
+from proxy.engine.purge import Mode, Place, Purge
 from proxy.engine.purging import Source
 from proxy.errors import SidecacheError, StoreError, UpstreamBroken, UpstreamTimeout
 from proxy.rules import labels
@@ -206,9 +206,9 @@ async def test_a_client_that_leaves_while_the_log_is_told_holds_no_purge_up(
     follower, slow = house.follower("one"), asyncio.Event()
     publish = follower.publish
 
-    async def slowly(purge: object) -> int:
+    async def slowly(purge: Purge) -> Place:
         await slow.wait()
-        return await publish(purge)  # type: ignore[arg-type]  # passed on as it came
+        return await publish(purge)
 
     monkeypatch.setattr(follower, "publish", slowly)
     house.script(reply(200, 'Cache-Group-Invalidation: "all"', "X-Item: 7"))

@@ -9,7 +9,7 @@ from proxy.engine import receipts
 from proxy.engine.ledger import Ledger, Standing
 from proxy.engine.lonelog import LoneLog
 from proxy.engine.naive import NaiveLog
-from proxy.engine.purge import Born, Mode, Purge
+from proxy.engine.purge import Born, Mode, Place, Purge
 from proxy.engine.purging import Purging, Source, Wait
 from proxy.engine.receipts import Confirmation, Receipt, State
 from proxy.engine.stats import Stats
@@ -61,8 +61,7 @@ async def test_alone_a_purge_is_complete_at_once() -> None:
     assert ledger.standing(ONE, born) is Standing.PURGED
     assert receipt == Receipt(
         id="epoch-1",
-        sequence=1,
-        epoch=b"epoch",
+        place=Place(b"epoch", 1),
         purge=PURGE,
         accepted=float(T),
         state=State.COMPLETE,
@@ -141,10 +140,47 @@ async def test_a_replica_in_another_epoch_holds_a_purge_up(
 
 async def test_a_new_epoch_voids_all_and_completes_every_purge(town: Town) -> None:
     name = (await town.purge()).id
-    town.ledger.rebase(b"another", 0, b"")
+    town.log.begin(b"another")
+    town.catch_up("one", "two")
+    assert set(states(await town.purging.receipt(name)).values()) == {"pending"}
+    town.catch_up("three")
     receipt = await town.purging.receipt(name)
     assert receipt is not None
     assert receipt.state is State.COMPLETE
+
+
+async def test_in_a_new_epoch_all_that_was_told_again_has_to_be_applied(town: Town) -> None:
+    name = (await town.purge()).id
+    town.log.begin(b"another")
+    town.catch_up("one", "two", "three")
+    await town.log.followers["one"].publish(PURGE)
+    assert states(await town.purging.receipt(name))["three"] == "pending"
+    await town.log.followers["two"].publish(OTHER)  # what comes after it is not waited for
+    town.catch_up("three")
+    town.log.followers["three"].catch_up()
+    assert states(await town.purging.receipt(name))["three"] == "confirmed"
+
+
+async def test_a_purge_is_not_taken_for_another_of_the_epoch_before(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that has begun anew can have a purge before the replica hears of the beginning."""
+    earlier = await town.purge()
+    town.catch_up("two", "three")
+    assert (await town.purging.receipt(earlier.id) or earlier).state is State.COMPLETE
+    one = town.log.followers["one"]
+
+    async def early(purge: Purge) -> Place:
+        town.log.begin(b"another")
+        with monkeypatch.context() as patch:
+            patch.setattr(one, "catch_up", lambda: None)
+            return await type(one).publish(one, purge)
+
+    monkeypatch.setattr(one, "publish", early)
+    receipt = await town.purge()
+    assert receipt.place == (b"another", earlier.place.sequence)
+    assert receipt.id != earlier.id
+    assert set(states(receipt).values()) == {"pending"}
 
 
 async def test_an_unknown_receipt_is_none(town: Town) -> None:
@@ -214,10 +250,10 @@ async def test_where_others_have_come_between_nobody_can_tell(town: Town) -> Non
 async def test_a_new_epoch_between_is_noticed(town: Town) -> None:
     publish = town.log.followers["one"].publish
 
-    async def published(purge: Purge) -> int:
-        sequence = await publish(purge)
+    async def published(purge: Purge) -> Place:
+        place = await publish(purge)
         town.ledger.rebase(b"another", 9, b"")
-        return sequence
+        return place
 
     town.log.followers["one"].publish = published  # type: ignore[method-assign]  # a log that ends
     assert await town.purging.announce(BOTH[:1]) is None
@@ -229,7 +265,7 @@ async def test_a_log_that_is_silent_holds_no_write_up(
     monkeypatch.setattr("proxy.engine.purging.ANNOUNCED_WITHIN", 0.001)
     publish, heard = town.log.followers["one"].publish, asyncio.Event()
 
-    async def slowly(purge: Purge) -> int:
+    async def slowly(purge: Purge) -> Place:
         await heard.wait()
         return await publish(purge)
 
@@ -246,9 +282,9 @@ async def test_a_log_that_is_silent_holds_no_write_up(
 async def test_at_the_end_what_is_still_being_told_is_given_up(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never(_: Purge) -> int:
+    async def never(_: Purge) -> Place:
         await asyncio.Event().wait()
-        return 0
+        raise AssertionError
 
     monkeypatch.setattr(town.log.followers["one"], "publish", never)
     born = town.ledger.position

@@ -292,7 +292,7 @@ class Replica:
             with suppress(StoreError):
                 await self.turn()
         try:
-            return await publishing
+            return (await publishing).sequence
         except StoreError:
             return None
 

@@ -63,7 +63,7 @@ class Stepped:
         async with asyncio.timeout(PATIENCE):
             while not publishing.done():
                 await self.turn()
-        return await publishing
+        return (await publishing).sequence
 
     def standing(self, labels: Labels, born: Born) -> Standing:
         return self.ledger.standing(labels, born)
@@ -148,7 +148,7 @@ async def tell(log: RedisLog, *tags: bytes) -> int:
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
-                return await log.publish(Purge(tags))
+                return (await log.publish(Purge(tags))).sequence
             except StoreError:
                 await asyncio.sleep(0.05)
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock
-from proxy.engine.purge import Record
-from proxy.store.redis.outbox import Outbox, Place
+from proxy.engine.purge import Place, Record
+from proxy.store.redis.outbox import Outbox
 from proxy.store.redis.purges import BATCH, Member, Purges, Report
 from proxy.store.redis.records import Line, State, nonce
 
@@ -58,7 +58,7 @@ class Follower:
 
     def reached(self, place: Place) -> bool:
         """Tell whether the ledger holds what the log has at a place."""
-        return self._ledger.epoch == place[0] and self._ledger.sequence >= place[1]
+        return self._ledger.epoch == place.epoch and self._ledger.sequence >= place.sequence
 
     async def _report(self, *, patterns: bool = False) -> State:
         now = self._clock.now()

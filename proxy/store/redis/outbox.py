@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from proxy.engine.ledger import Ledger
-from proxy.engine.purge import Purge
+from proxy.engine.purge import Place, Purge
 from proxy.rules.labels import EVERYTHING
 
 T = TypeVar("T")
@@ -29,9 +29,6 @@ MEMORY: Final = 60.0
 """Seconds for which what was told is remembered."""
 
 ALL: Final = Purge((EVERYTHING,))
-
-Place = tuple[bytes, int]
-"""An epoch and a sequence in it."""
 
 
 @dataclass(slots=True)
@@ -133,7 +130,7 @@ class Outbox:
         self._told.drop(purge)
         while self._told.is_full:
             self._told.drop_first()
-        self._told.put(purge, (now, place[0]))
+        self._told.put(purge, (now, place.epoch))
 
     def recall(self, epoch: bytes, now: float) -> None:
         """Hold again what was told not long ago, in another epoch than the one that begins."""

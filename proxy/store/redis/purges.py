@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any, Final, Protocol, TypeVar
 
 from proxy.engine.ledger import LEASE, TAG_LIMIT
-from proxy.engine.purge import Facts, Purge, Record
+from proxy.engine.purge import Facts, Place, Purge, Record
 from proxy.errors import StoreError
 from proxy.rules.labels import Labels
 from proxy.store.redis import records
@@ -85,14 +85,14 @@ class Purges:
         self._slots = slots
         self._script = Script("log", when_full=True)
 
-    async def publish(self, purge: Purge, nonce: bytes) -> tuple[bytes, int]:
-        """Append a purge under a nonce of its own; return the epoch and its sequence there."""
+    async def publish(self, purge: Purge, nonce: bytes) -> Place:
+        """Append a purge under a nonce of its own; return where."""
         tags, patterns = records.packed(purge.tags), records.packed(purge.patterns)
         mode = purge.mode.value
         epoch, sequence = await self._run(
             "publish", nonce, mode, tags, patterns, self._limit, self._slots
         )
-        return epoch, int(sequence)
+        return Place(epoch, int(sequence))
 
     async def heartbeat(self, member: Member, report: Report, now: Callable[[], float]) -> State:
         """Report, and return where the log stands; `now` is the engine's clock.

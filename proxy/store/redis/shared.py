@@ -14,13 +14,13 @@ from typing import Final
 
 from proxy.engine.ledger import LEASE, Ledger
 from proxy.engine.ports import Clock, Replica
-from proxy.engine.purge import Facts, Purge
+from proxy.engine.purge import Facts, Place, Purge
 from proxy.engine.stats import Histogram
 from proxy.errors import StoreError
 from proxy.rules.labels import Labels
 from proxy.store.redis import records
 from proxy.store.redis.follower import Follower, tell
-from proxy.store.redis.outbox import Outbox, Place
+from proxy.store.redis.outbox import Outbox
 from proxy.store.redis.purges import Member, Purges
 from proxy.store.redis.records import Line, State
 
@@ -93,7 +93,7 @@ class SharedLog:
 
     # Purging
 
-    async def publish(self, purge: Purge) -> int:
+    async def publish(self, purge: Purge) -> Place:
         """See `PurgeLog.publish`; raise `ValueError` for a purge that names too much."""
         records.checked(purge)
         began = monotonic()
@@ -110,7 +110,7 @@ class SharedLog:
                 self._outbox.hold(purge)  # it holds here by itself; telling it twice is harmless
                 self._ledger.apply_alone(purge, self._clock.now())
         self.latency.observe(monotonic() - began)
-        return place[1]
+        return place
 
     async def _arrived(self, place: Place) -> bool:
         """Tell whether the ledger has come to a place in the log, within some time."""
@@ -158,11 +158,15 @@ class SharedLog:
         """See `PurgeLog.replicas`.
 
         Where not even this replica is known, lines of others may have been lost too, until they
-        are brought back: it then counts as one that has confirmed nothing.
+        are brought back: it then counts as one that has confirmed nothing. So it does while it has
+        something to tell, which the others cannot have applied.
         """
+        silent = self._outbox.untold is None
         state = await self._ways.publish.roll()
         lines = [line for line in state.lines if state.time - line.seen <= line.window]
-        if all(line.name != self.member.name for line in lines):
+        own = next((line for line in lines if line.name == self.member.name), None)
+        if own is None or not silent:
+            lines = [line for line in lines if line is not own]
             lines.append(self.member.line(state.time))
         return tuple(_replica(line, state) for line in lines)
 
@@ -180,4 +184,5 @@ def _replica(line: Line, state: State) -> Replica:
         applied=line.applied if counts else None,
         seen=max(0.0, state.time - line.seen),
         lag=max(0, state.sequence - (line.applied if counts else 0)),
+        epoch=state.epoch,
     )
