@@ -1,8 +1,12 @@
-"""A TCP proxy with faults that can be set at any time, for each direction by itself."""
+"""A TCP proxy with faults that can be set at any time, for each direction by itself.
+
+With a context for TLS it ends that, for servers that do not speak it.
+"""
 
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -38,11 +42,12 @@ class Faults:
 class FaultProxy:
     """Stands on a port of its own before a port of loopback."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, tls: ssl.SSLContext | None = None) -> None:
         self.requests = Faults()
         self.replies = Faults()
         self.accepted = 0
         self._target = target
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -57,7 +62,7 @@ class FaultProxy:
     @property
     def url(self) -> str:
         """Where it listens, as Redis would."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis{'s' if self._tls else ''}://127.0.0.1:{self.port}/0"
 
     def reset(self) -> None:
         """Break every connection off, as a peer does that has crashed."""
@@ -104,7 +109,7 @@ class FaultProxy:
             sink.write_eof()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:

