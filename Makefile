@@ -52,6 +52,6 @@ $(VENV)/ready: .ci/requirements-dev.lock pyproject.toml
 	  { echo "sidecache needs Python 3.11 or later; say which with PYTHON=..."; exit 1; }
 	@echo "installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .ci/requirements-dev.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r .ci/requirements-dev.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
