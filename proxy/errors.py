@@ -4,6 +4,7 @@
     ├── InternalError          a bug of ours                                   500
     ├── ConfigError            the operator's file, flag or variable is wrong
     ├── StoreError             the shared store cannot be reached             503
+    ├── CodingError            a body cannot be decoded, or becomes too large 502
     ├── RequestError           the client's request cannot be taken           400
     │   └── ClientGone         the client left before its request was complete
     └── UpstreamError          the upstream gave no usable answer              502
@@ -39,6 +40,13 @@ class StoreError(SidecacheError):
 
     status = 503
     title = "Shared store unreachable"
+
+
+class CodingError(SidecacheError):
+    """A coded body is not what it says, or would become larger than is allowed."""
+
+    status = 502
+    title = "Undecodable body"
 
 
 class RequestError(SidecacheError):

@@ -1,7 +1,8 @@
 """Ports: what the engine needs from the world, each a few verbs wide.
 
 `Near` is the memory tier, `Far` the tier that all replicas share, `Leases` who of them fetches,
-`PurgeLog` what has been purged; `Upstream` the API behind the proxy, `Clock` the time and chance.
+`PurgeLog` what has been purged; `Upstream` the API behind the proxy, `Coder` the content codings,
+`Clock` the time and chance.
 The plainest implementations, in `naive`, are the reference: the contract suites run on them and
 on the real ones.
 """
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from proxy.engine.entry import Entry
 from proxy.engine.purge import Facts, Place, Purge
+from proxy.http.codings import Coding
 from proxy.http.message import Head, Request
 from proxy.policy.stored import Selecting
 from proxy.policy.terms import Timeouts
@@ -175,6 +177,41 @@ class Upstream(Protocol):
 
     async def aclose(self) -> None:
         """Close every connection."""
+
+
+class Transcoder(Protocol):
+    """One body on its way through a coding, piece by piece; its work is never long on the loop."""
+
+    async def push(self, chunk: bytes) -> bytes:
+        """Return all that can be told of what came so far: nobody waits for the next chunk.
+
+        Raises `CodingError` where the bytes cannot be decoded, or would become too many.
+        """
+
+    async def finish(self) -> bytes:
+        """Return what is left; raise `CodingError` where a coded body ends before its end."""
+
+
+class Coder(Protocol):
+    """Content codings (9110 §8.4.1): bytes in, bytes out. IDENTITY is not asked for."""
+
+    def at_once(self, coding: Coding, body: bytes) -> bytes | None:
+        """Encode a body that is small enough not to hold others up; None for a larger one."""
+
+    async def encode(self, coding: Coding, body: bytes) -> bytes | None:
+        """Encode a whole body, well and soon; None where too many are waiting already."""
+
+    async def encode_best(self, coding: Coding, body: bytes) -> bytes | None:
+        """Encode as small as can be, behind everything else; None where too many are waiting."""
+
+    async def decode(self, coding: Coding, body: bytes) -> bytes:
+        """Decode a whole body; raise `CodingError` where that cannot be, or is too large."""
+
+    def encoder(self, coding: Coding) -> Transcoder:
+        """Begin to encode a body that comes in chunks; each is readable at once."""
+
+    def decoder(self, coding: Coding) -> Transcoder:
+        """Begin to decode a body that comes in chunks."""
 
 
 class Clock(Protocol):
