@@ -60,7 +60,7 @@ _UNMENTIONED: Final = 0.0001
 """Less than any weight that three digits can write."""
 
 UNTOLD: Final = Accepted(((Coding.IDENTITY, 1.0),), others=0.5)
-"""A request without the field: any coding will do (§12.5.3), and what everybody can read is best."""
+"""A request without the field: any coding will do (§12.5.3), and the plain body is best."""
 
 
 @lru_cache(maxsize=1024)
