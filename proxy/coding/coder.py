@@ -1,0 +1,103 @@
+"""Coder: what the engine asks of content codings; small bodies at once, large ones by threads.
+
+Must not know what the bodies are, nor why they are coded.
+"""
+
+from functools import partial
+from time import thread_time
+from typing import Final
+
+from proxy.coding.bounds import AT_ONCE, BEST_LIMIT
+from proxy.coding.crew import Crew, Room
+from proxy.coding.packing import Level, pack
+from proxy.coding.stats import CodingStats
+from proxy.coding.streams import Decoding, Encoding
+from proxy.engine.ports import Transcoder
+from proxy.http.codings import Coding
+
+_QUICK_ROOM: Final = Room(jobs=64, size=32 * 1024 * 1024)
+"""What may wait for the quick levels: about a quarter of a second of one core's work."""
+
+_BEST_ROOM: Final = Room(jobs=64, size=16 * 1024 * 1024)
+"""What may wait for the best levels: with brotli, 20 seconds of one core's work."""
+
+_NICENESS: Final = 15
+_PATIENCE: Final = 1.0
+
+
+class PooledCoder:
+    """A `Coder` with `threads` for what is waited for, and one of low priority behind them.
+
+    A body for which a thread is free is taken on, whatever its size. Of others at most 64 wait, of
+    32 MiB together, and as many behind the best levels, of 16 MiB.
+    """
+
+    def __init__(self, threads: int = 2) -> None:
+        self.stats = CodingStats()
+        self.quick = Crew("coding", threads, _QUICK_ROOM)
+        self.best = Crew("coding-best", 1, _BEST_ROOM, _NICENESS)
+
+    async def aclose(self) -> None:
+        """End the threads: what is being encoded well is given up, all else has a second.
+
+        Afterwards nothing larger than at once is coded: None, or `CodingError`.
+        """
+        await self.best.aclose()
+        await self.quick.aclose(_PATIENCE)
+
+    def at_once(self, coding: Coding, body: bytes) -> bytes | None:
+        """Encode a body of less than 16 KiB at the quick level; None for a larger one."""
+        if len(body) >= AT_ONCE:
+            return None
+        began = thread_time()
+        packed = pack(coding, Level.QUICK, body)
+        self._count(coding, Level.QUICK, len(body), packed, thread_time() - began)
+        return packed
+
+    async def encode(self, coding: Coding, body: bytes) -> bytes | None:
+        """Encode a body at the quick level; None where too many are waiting already."""
+        if len(body) < AT_ONCE:
+            return self.at_once(coding, body)
+        return await self._by(self.quick, coding, Level.QUICK, body)
+
+    async def encode_best(self, coding: Coding, body: bytes) -> bytes | None:
+        """Encode a body at the best level, behind everything else.
+
+        None where too many are waiting already, and for more than 4 MiB.
+        """
+        if len(body) > BEST_LIMIT:
+            return None
+        return await self._by(self.best, coding, Level.BEST, body)
+
+    async def decode(self, coding: Coding, body: bytes) -> bytes:
+        """Decode a whole body of at most 64 MiB, and at most 200 times as large once past 1 MiB.
+
+        Raises `CodingError` for a larger one, for corrupt bytes, for others after the end, for an
+        end that is missing, and for a zstd window of more than 8 MiB (RFC 9659 §3).
+        """
+        decoder = self.decoder(coding)
+        decoded = await decoder.push(body)
+        await decoder.finish()
+        return decoded
+
+    def encoder(self, coding: Coding) -> Transcoder:
+        """Begin to encode a body that comes in chunks; each is readable at once."""
+        return Encoding(coding, self.quick, self.stats)
+
+    def decoder(self, coding: Coding) -> Transcoder:
+        """Begin to decode a body that comes in chunks, within the bounds of `decode`."""
+        return Decoding(coding, self.quick, self.stats)
+
+    async def _by(self, crew: Crew, coding: Coding, level: Level, body: bytes) -> bytes | None:
+        size = len(body)
+        tally = partial(self._count, coding, level, size)
+        packed = await crew.attempt(partial(pack, coding, level, body), size, tally)
+        if packed is None:
+            self.stats.refused[level.value] += 1
+        return packed
+
+    def _count(
+        self, coding: Coding, level: Level, size: int, packed: bytes, seconds: float
+    ) -> None:
+        self.stats.worked(coding, level, size, len(packed), seconds)
+        self.stats.ended(coding, level)
