@@ -22,7 +22,8 @@ both. An unknown field, a duplicate key or a bad value is an error that names fi
 key and remedy, and nothing starts. `sidecache validate FILE` checks, `sidecache schema` prints the
 JSON Schema for editors, and [config/sidecache.yaml](../config/sidecache.yaml) shows every knob.
 
-This page is generated from the models in `proxy/rules/schema.py` and `proxy/sections.py`.
+This page is generated from the models in `proxy/rules/schema.py`, `proxy/rules/parts.py` and
+`proxy/sections.py`.
 
 ## How a rule is found
 
@@ -86,6 +87,34 @@ upstream's own fields, and from a JSON body.
 - `on_success` purges after any request under the rule whose method is not safe (GET and HEAD are
   safe) and whose status is 2xx or 3xx.
 
+## How content is coded
+
+The upstream is asked for the plain body, which is kept; `br`, `zstd` and `gzip` are made of it for
+clients that accept them, each once, and kept beside it in memory and in Redis. By default that is
+so for text, JSON, XML, scripts and what else shrinks, from 256 bytes on. A client's weights (`q`)
+come first, then the order in `compress.codings`; what accepts neither a coding nor the plain body
+gets a 406.
+
+- The first client gets a quick coding; what is asked for often is made again as small as it can be,
+  in the background.
+- A body that passes without being kept is coded as it comes, and each piece leaves at once. Event
+  streams pass as they are, unless `compress.types` names `text/event-stream`.
+- Left alone: what says `no-transform`, on either side; a part (206); what carries a digest
+  (`Content-Digest`, `Repr-Digest`); what the upstream coded by itself, as long as the client
+  accepts that, and else it is decoded, up to 64 MiB and 200 times its size.
+- Each coding has an entity tag of its own, `"abc-sc.br.4f1e…"` for `"abc"`, which is understood in
+  `If-None-Match`, `If-Match` and `If-Range`, and which the upstream never sees. A weak tag stays.
+- `compress: off` leaves everything to the upstream, which then sees what the client accepts.
+- `etag: generate` gives a kept answer without a tag one that is made of its body.
+
+## Ranges
+
+A kept answer is cut as asked: one range, or up to four that do not overlap, as
+`multipart/byteranges`; whoever asks for more, or for what would be longer than the whole, gets the
+whole. Of an answer that is not kept yet the range itself is asked of the upstream, and nothing more
+than that; with `range_on_miss: whole` all of it is fetched once, and kept, unless it proves to be
+something that cannot be.
+
 ## Units
 
 | unit | written as |
@@ -113,11 +142,14 @@ _SECTIONS: Final = {
     "KeyModel": "`rules[].key`",
     "QueryModel": "`rules[].key.query`",
     "TimeoutsModel": "`rules[].timeouts`",
+    "CompressModel": "`rules[].compress`",
     "OnSuccessModel": "`rules[].on_success`",
 }
 _CHOICES: Final = {
     "Credentials": "`credentials`",
     "SetCookie": "`set_cookie`",
+    "Ask": "`ask`",
+    "RangeOnMiss": "`range_on_miss`",
     "Role": "`role`",
 }
 _NAMED: Final[dict[str, Any]] = {
@@ -130,6 +162,7 @@ _NAMED: Final[dict[str, Any]] = {
     "template": words.TagTemplate,
     "template with `{}`": words.ValueTemplate,
     "host": words.HostPattern,
+    "media type": words.MediaType,
     "text or boolean": words.Wanted,
 }
 _BUILTIN: Final = """
@@ -178,7 +211,7 @@ def _pairs(values: str) -> Iterator[tuple[str, str]]:
 
 def _default(field: Schema) -> str:
     value = field.get("default")
-    if value is None or value == {}:
+    if value is None or isinstance(value, dict):
         return ""
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 

@@ -18,16 +18,17 @@ from prometheus_client.registry import Collector
 from proxy import logs
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate
-from proxy.admin.collectors import EntriesCollector, LedgerCollector, SharedCollector
+from proxy.admin.collectors import CountersCollector, LedgerCollector, SharedCollector
 from proxy.admin.control import Control, Phase
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
+from proxy.coding.coder import PooledCoder
 from proxy.edge.access import AccessLog
 from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
-from proxy.engine.ports import SystemClock
+from proxy.engine.ports import SystemClock, World
 from proxy.engine.purging import Purging
 from proxy.engine.refreshing import Refreshing
 from proxy.engine.shelf import Shelf
@@ -63,6 +64,7 @@ class Service:
             max_connections=settings.upstream.max_connections,
             max_keepalive=settings.upstream.max_keepalive,
         )
+        self.coder = PooledCoder()
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
         self.corridor = self._corridor(config_name)
         Refreshing(self.corridor, self.stores.near)
@@ -83,7 +85,8 @@ class Service:
         )
         shelf = Shelf(stores.near, stores.ledger, stores.far, stores.log)
         fleet = Fleet(shelf, self._clock, stores.leases)
-        return Corridor(snapshot, fleet, self.purging, self._upstream, self._clock)
+        world = World(self._upstream, self.coder, self._clock)
+        return Corridor(snapshot, fleet, self.purging, world)
 
     def _control(self) -> Control:
         stores, far = self.stores, self.stores.far
@@ -103,9 +106,10 @@ class Service:
 
     def _collectors(self) -> Iterator[Collector]:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
+        yield CountersCollector("coding", self.coder.stats)
         if (shared := self.stores.shared) is not None:
             yield SharedCollector(shared.link, shared.log)
-            yield EntriesCollector(shared.entries.stats)
+            yield CountersCollector("shared", shared.entries.stats)
 
     def start(self) -> None:
         """Begin to work in the background, and take requests."""
@@ -121,6 +125,7 @@ class Service:
         self.phase = Phase.DRAINING
         await self.corridor.tasks.aclose()
         await self.purging.aclose()
+        await self.coder.aclose()
         await self.stores.aclose()
         await self._upstream.aclose()
         self._writer.close()

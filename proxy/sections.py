@@ -23,7 +23,7 @@ from proxy.admin.auth import Role
 from proxy.edge.access import Logged
 from proxy.rules.endpoints import OptionalAddress, Origin
 from proxy.rules.problems import Problem, located
-from proxy.rules.schema import Strict, switch, written
+from proxy.rules.strict import Strict, switch, written
 from proxy.rules.units import Count, Duration, Share, Size, Timeout
 from proxy.rules.words import CacheName
 from proxy.store.redis.url import Location, parse

@@ -21,8 +21,9 @@ from proxy.rules.endpoints import ListenAddress, Networks
 from proxy.rules.places import MAX_TEXT, parse
 from proxy.rules.problems import Loc, Problem, located, models_in, nearest, path_text, problems
 from proxy.rules.ruleset import Ruleset, compile_rules
-from proxy.rules.schema import RuleFile, RuleModel, Rules, Strict, written
+from proxy.rules.schema import RuleFile, RuleModel, Rules
 from proxy.rules.sources import Source, merged, nested, report
+from proxy.rules.strict import Strict, written
 from proxy.sections import (
     AdminOrAddress,
     CacheStatusField,

@@ -112,17 +112,23 @@ class SharedCollector(Collector):
         yield _histogram("log_latency_seconds", sentence, log.latency)
 
 
-class EntriesCollector(Collector):
-    """How the shared tier is used; each counter has its sentence where it is declared."""
+class CountersCollector(Collector):
+    """A dataclass of counters; each has its sentence, and its labels, where it is declared."""
 
-    def __init__(self, stats: Any) -> None:  # noqa: ANN401 - any dataclass of counters
+    def __init__(self, prefix: str, stats: Any) -> None:  # noqa: ANN401 - any such dataclass
+        self._prefix = prefix
         self._stats = stats
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric there is."""
         for each in fields(self._stats):
-            value: int = getattr(self._stats, each.name)
-            yield _count(f"shared_{each.name}", each.metadata["help"], value)
+            labels: tuple[str, ...] = each.metadata.get("labels", ())
+            name, sentence = f"sidecache_{self._prefix}_{each.name}", each.metadata["help"]
+            family = CounterMetricFamily(name, sentence, labels=labels)
+            value = getattr(self._stats, each.name)
+            for key, count in value.items() if labels else [((), value)]:
+                family.add_metric([key] if isinstance(key, str) else list(key), count)
+            yield family
 
 
 def _gauge(name: str, sentence: str, value: float) -> Metric:

@@ -66,6 +66,10 @@ def shown(entry: Entry, control: Control) -> Json:
         "location": text(entry.labels.location),
         "status": stored.status,
         "bytes": len(entry.body),
+        "codings": {
+            coded.coding.value: {"bytes": len(coded.body), "best": coded.best}
+            for coded in entry.codings
+        },
         "age": round(stored.age(now), 3),
         "ttl": round(stored.ttl(now), 3),
         "lifetime": stored.lifetime.seconds,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
+from proxy.http.codings import UNTOLD, Accepted, accepted
 from proxy.http.message import Request
 from proxy.policy import reuse
 from proxy.policy.reasons import Reason
@@ -21,7 +22,11 @@ from proxy.rules.ruleset import Match, Rule
 
 @dataclass(frozen=True, slots=True)
 class Boarded:
-    """A request on board: `outbound` is what the upstream will see and policy judges."""
+    """A request on board: `outbound` is what the upstream will see and policy judges.
+
+    But for its conditions, which name representations as the client knows them until it is sent.
+    `accepts` is what the client says of codings; what the upstream is told of them is the rule's.
+    """
 
     outbound: Request
     rule: Rule
@@ -29,6 +34,7 @@ class Boarded:
     captures: tuple[Capture, ...]
     snapshot: Snapshot
     ambiguous: bool
+    accepts: Accepted = UNTOLD
     ends_here: bool = False
 
     @property
@@ -44,7 +50,8 @@ def board(request: Request, snapshot: Snapshot) -> Boarded:
     fields = hops.forwarded_request(
         request, pseudonym=snapshot.name.encode(), trusted=snapshot.trusts(request.peer)
     )
-    boarded = _boarded(match, replace(request, fields=fields), snapshot)
+    accepts = accepted(request.fields.all(b"accept-encoding"))
+    boarded = _boarded(match, replace(request, fields=fields), snapshot, accepts)
     return replace(boarded, ends_here=True) if hops.ends_here(request) else boarded
 
 
@@ -58,10 +65,11 @@ def early(boarded: Boarded) -> Bypass | Refuse | None:
 def retrieval(boarded: Boarded) -> Boarded:
     """Return the GET, with its own rule and key, of the same target."""
     request = replace(boarded.outbound, method="GET", has_body=False)
-    return _boarded(boarded.snapshot.ruleset.match(request), request, boarded.snapshot)
+    match = boarded.snapshot.ruleset.match(request)
+    return _boarded(match, request, boarded.snapshot, boarded.accepts)
 
 
-def _boarded(match: Match, request: Request, snapshot: Snapshot) -> Boarded:
+def _boarded(match: Match, request: Request, snapshot: Snapshot, accepts: Accepted) -> Boarded:
     outbound = selected(match.rule, request)
     key = key_for(match.rule, outbound)
-    return Boarded(outbound, match.rule, key, match.captures, snapshot, match.ambiguous)
+    return Boarded(outbound, match.rule, key, match.captures, snapshot, match.ambiguous, accepts)

@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
-from proxy.engine.answer import Account, Answer, failure, reason_of
+from proxy.engine.answer import Account, Answer, failure
 from proxy.engine.boarding import Boarded, board, early
-from proxy.engine.delivery import along, from_entry, onward
+from proxy.engine.delivery import Arrival, Delivery
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Reader
 from proxy.engine.fetch import Errand, Fetcher
@@ -29,23 +29,24 @@ from proxy.engine.flights import (
     Unshareable,
     Validated,
 )
+from proxy.engine.lastresort import LastResort
 from proxy.engine.ledger import Trust
-from proxy.engine.ports import Clock, Upstream
+from proxy.engine.ports import World
 from proxy.engine.purging import Purging
-from proxy.engine.sharing import fits, may_lead, overtaken, to_follow
+from proxy.engine.renditions import Renditions
+from proxy.engine.sharing import fits, may_lead, overtaken, to_follow, widened
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.tasks import Tasks
 from proxy.engine.visit import Visit, judged
-from proxy.errors import ClientGone, SidecacheError, UpstreamError
+from proxy.errors import UpstreamError
 from proxy.http.message import Request
 from proxy.policy import reuse
 from proxy.policy.invalidation import SAFE
 from proxy.policy.reasons import Reason
 from proxy.policy.validation import personal, whole
-from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale
+from proxy.policy.verdicts import Bypass, Fresh, MustValidate, Refuse, Stale
 
 _GATEWAY_TIMEOUT: Final = 504
-_SERVER_ERRORS: Final = range(500, 600)
 _REFUSED: Final = {
     Reason.ONLY_IF_CACHED: (_GATEWAY_TIMEOUT, "Not in the cache"),
     Reason.MAX_FORWARDS: (501, "Not forwarded"),
@@ -55,20 +56,16 @@ _REFUSED: Final = {
 class Corridor:
     """The engine's front: requests in, answers out."""
 
-    def __init__(
-        self,
-        snapshot: Snapshot,
-        fleet: Fleet,
-        purging: Purging,
-        upstream: Upstream,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, fleet: Fleet, purging: Purging, world: World) -> None:
         self.snapshot = snapshot
         self.shelf = fleet.shelf
         self.flights = fleet.flights
         self.tasks = Tasks()
-        self._clock = clock
-        self._fetcher = Fetcher(upstream, fleet, purging, clock)
+        self._clock = world.clock
+        renditions = Renditions(world.coder, fleet.shelf, self.tasks)
+        self._delivery = Delivery(renditions, world.coder, self.tasks)
+        self._last = LastResort(fleet.shelf, world.clock, self._stored)
+        self._fetcher = Fetcher(world, fleet, purging, renditions)
 
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
@@ -81,10 +78,12 @@ class Corridor:
     def answer_now(self, visit: Visit) -> Answer | None:
         """Answer without the upstream, or None where it has to be asked."""
         match visit.verdict:
-            case Fresh(refresh=refresh) | Stale(refresh=refresh) if visit.entry is not None:
-                if refresh:
-                    self._refresh(visit, visit.entry)
-                return self._stored(visit, visit.entry, self._account(visit))
+            case Fresh() | Stale() if visit.entry is not None:
+                now, account = self._now(), self._of_store(self._account(visit))
+                answer = self._delivery.at_once(visit.boarded, visit.entry, account, now)
+                if answer is not None:
+                    self._refresh_if_due(visit, visit.entry)
+                return answer
             case Refuse(Reason.ONLY_IF_CACHED) if visit.far:
                 return None
             case Refuse(reason):
@@ -98,11 +97,14 @@ class Corridor:
     async def answer(self, visit: Visit, body: AsyncIterator[bytes] | None = None) -> Answer:
         """Answer, asking the upstream where the store cannot; raises `ClientGone` alone."""
         answer = self.answer_now(visit)
-        if answer is None and visit.far:
+        if answer is None and visit.far and not visit.served:
             visit = await self._looked_further(visit)
             answer = self.answer_now(visit)
         if answer is not None:
             return answer
+        if visit.served and visit.entry is not None:
+            self._refresh_if_due(visit, visit.entry)
+            return await self._stored(visit, visit.entry, self._account(visit))
         return await self._fetched(visit, body, collapsed=None)
 
     async def _fetched(
@@ -117,11 +119,11 @@ class Corridor:
         ticket = flight.feed.reader()
         landing = await self._landing(flight, ticket, leading=False)
         if fits(visit, landing, flight, ledger):
-            return await self._arrived(visit, landing, ticket, collapsed=True)
+            return await self._arrived(visit, landing, flight, ticket, collapsed=True)
         await ticket.aclose()
         if overtaken(visit.boarded, landing, flight, ledger):
             return await self._again(visit, body, collapsed=False)  # all of them, with one fetch
-        stale = self._instead_of(visit, landing)
+        stale = await self._last.instead_of(visit, landing)
         if stale is not None:
             return stale
         return await self._lead(visit, body, shared=False, collapsed=False)
@@ -131,9 +133,9 @@ class Corridor:
     ) -> Answer:
         """Answer with what lies on the shelf by now, or fetch after all."""
         again = replace(self._judged_again(visit.boarded), arrived=visit.arrived)
-        if again.entry is not None and isinstance(again.verdict, Fresh | Stale):
+        if again.entry is not None and again.served:
             account = replace(self._account(visit), collapsed=collapsed)
-            return self._stored(again, again.entry, account)
+            return await self._stored(again, again.entry, account)
         return await self._fetched(again, body, collapsed=False)
 
     def _judged_again(self, boarded: Boarded) -> Visit:
@@ -166,10 +168,16 @@ class Corridor:
         incomplete = held if visit.verdict.reason is Reason.PARTIAL else None
         awaited = shared and not reuse.asked(visit.boarded.outbound).no_cache
         answered = partial(self._answered, visit.boarded) if awaited else None
-        errand = Errand(visit.boarded, body, validating, incomplete, answered)
+        wide = widened(visit) if shared else None
+        boarded = visit.boarded if wide is None else replace(visit.boarded, outbound=wide)
+        errand = Errand(boarded, body, validating, incomplete, answered)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
-        return await self._arrived(visit, landing, ticket, collapsed=collapsed)
+        if wide is not None and isinstance(landing, Unshareable):
+            await ticket.aclose()
+            await landing.inbound.aclose()
+            return await self._lead(visit, body, shared=False, collapsed=collapsed)
+        return await self._arrived(visit, landing, flight, ticket, collapsed=collapsed)
 
     async def _landing(self, flight: Flight, ticket: Reader, *, leading: bool) -> Landing:
         try:
@@ -179,83 +187,58 @@ class Corridor:
             raise
 
     async def _arrived(
-        self, visit: Visit, landing: Landing, ticket: Reader, *, collapsed: bool | None
+        self,
+        visit: Visit,
+        landing: Landing,
+        flight: Flight,
+        ticket: Reader,
+        *,
+        collapsed: bool | None,
     ) -> Answer:
         """Answer with what landed; `collapsed` is True for those who followed (9211 §2.6)."""
         account = replace(self._account(visit), collapsed=collapsed)
         if isinstance(landing, Landed):
             account = replace(account, storing=landing.stored.lifetime.source)
-            leading = collapsed is not True
-            answer = along(visit.boarded, landing, ticket, account, self._now(), leading=leading)
-            if answer.stream is None:
-                await ticket.aclose()
-            return answer
+            parts = (visit.boarded, landing, flight, ticket, account, self._now())
+            try:
+                return await self._delivery.along(Arrival(*parts, leading=collapsed is not True))
+            except UpstreamError as error:
+                return await self._last.failed(visit, error)
         await ticket.aclose()
         match landing:
             case Validated(head, entry, storing):
                 account = replace(account, storing=storing, fwd_status=head.status)
-                answer = self._stored(visit, entry, account)
+                answer = await self._stored(visit, entry, account)
                 own = () if collapsed else personal(head, entry.stored)
                 return replace(answer, fields=answer.fields.plus(*own))
-            case Unshareable(head, inbound, reason):
-                stale = self._instead_of(visit, landing)
-                if stale is not None:
-                    await inbound.aclose()
-                    return stale
-                quiet = isinstance(visit.verdict, Bypass) or visit.boarded.outbound.method == "HEAD"
-                account = account if quiet else replace(account, storing=reason)
-                return await onward(visit.boarded, head, inbound, account)
-            case Failed(error):
-                return self._failed(visit, error)
+            case Unshareable():
+                return await self._unshared(visit, landing, account)
+            case Failed(error=lost):
+                return await self._last.failed(visit, lost)
             case Elsewhere():
                 return await self._again(visit, None, collapsed=True)
             case _:
                 assert_never(landing)
 
+    async def _unshared(self, visit: Visit, landing: Unshareable, account: Account) -> Answer:
+        """Answer the leader with a response that is not kept, or with a stored one instead."""
+        stale = await self._last.instead_of(visit, landing)
+        if stale is not None:
+            await landing.inbound.aclose()
+            return stale
+        quiet = isinstance(visit.verdict, Bypass) or visit.boarded.outbound.method == "HEAD"
+        account = account if quiet else replace(account, storing=landing.reason)
+        return await self._delivery.onward(visit.boarded, landing.head, landing.inbound, account)
+
     def _answered(self, boarded: Boarded) -> bool:
         """Tell whether what is on the shelf by now answers a request."""
-        return isinstance(self._judged_again(boarded).verdict, Fresh | Stale)
+        return self._judged_again(boarded).served
 
     def _renewed(self, boarded: Boarded, old: Entry) -> bool:
         """Tell whether another, fresh answer lies on the shelf by now in the place of `old`."""
         again = self._judged_again(boarded)
         other = again.entry is not None and again.entry.stored is not old.stored
         return other and isinstance(again.verdict, Fresh)
-
-    def _instead_of(self, visit: Visit, landing: Landing) -> Answer | None:
-        """Answer with what is stored instead of an error status, if allowed (9111 §4.3.3)."""
-        if isinstance(landing, Unshareable) and landing.head.status in _SERVER_ERRORS:
-            return self._instead(visit, unreachable=False)
-        return None
-
-    def _instead(self, visit: Visit, *, unreachable: bool) -> Answer | None:
-        """Answer with what is stored because the upstream gave no good answer, if allowed."""
-        entry = visit.entry
-        if entry is None or isinstance(visit.verdict, Absent):
-            return None
-        if not self.shelf.usable(entry, self._now()):
-            return None
-        boarded = visit.boarded
-        verdict = reuse.instead_of_error(
-            boarded.outbound, entry.stored, boarded.rule.terms, self._now(), unreachable=unreachable
-        )
-        if verdict is None:
-            return None
-        return self._stored(visit, entry, Account(boarded.rule.name, verdict.reason))
-
-    def _failed(self, visit: Visit, error: SidecacheError) -> Answer:
-        if isinstance(error, ClientGone):
-            raise error
-        stale = self._instead(visit, unreachable=isinstance(error, UpstreamError))
-        if stale is not None:
-            return stale
-        status = error.status
-        verdict = visit.verdict
-        if isinstance(error, UpstreamError) and isinstance(verdict, MustValidate):
-            # 9111 §5.2.2.2: must-revalidate while disconnected
-            status = status if verdict.stored.may_be_stale else _GATEWAY_TIMEOUT
-        account = replace(self._account(visit), failed=reason_of(error))
-        return failure(status, error.title, str(error), account, self.snapshot.name)
 
     def refresh(self, request: Request) -> bool:
         """Begin to fetch anew, in the background, what is stored for a request and is not fresh.
@@ -266,6 +249,10 @@ class Corridor:
         if visit.entry is None or not isinstance(visit.verdict, Stale | MustValidate):
             return False
         return self._refresh(visit, visit.entry)
+
+    def _refresh_if_due(self, visit: Visit, entry: Entry) -> None:
+        if isinstance(visit.verdict, Fresh | Stale) and visit.verdict.refresh:
+            self._refresh(visit, entry)
 
     def _refresh(self, visit: Visit, entry: Entry) -> bool:
         """Begin to validate in the background; False where someone already does."""
@@ -280,11 +267,13 @@ class Corridor:
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         return True
 
-    def _stored(self, visit: Visit, entry: Entry, account: Account) -> Answer:
-        now = self._now()
-        if self.shelf.ledger.trust(now) is not Trust.CONFIRMED:
-            account = replace(account, unverified=True)
-        return from_entry(visit.boarded, entry, account, now)
+    async def _stored(self, visit: Visit, entry: Entry, account: Account) -> Answer:
+        account = self._of_store(account)
+        return await self._delivery.stored(visit.boarded, entry, account, self._now())
+
+    def _of_store(self, account: Account) -> Account:
+        trusted = self.shelf.ledger.trust(self._now()) is Trust.CONFIRMED
+        return account if trusted else replace(account, unverified=True)
 
     def _account(self, visit: Visit) -> Account:
         return Account(visit.boarded.rule.name, visit.verdict.reason)

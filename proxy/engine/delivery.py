@@ -1,121 +1,284 @@
 """Delivery: answers made of an entry, of a flight's feed, or of an upstream response as it is.
 
-Every answer leaves here with its Cache-Status appended to what came before (9211 §2).
+Every answer leaves here in a coding that its client takes, with its Cache-Status appended to what
+came before (9211 §2). This module must not know how an answer was found.
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from secrets import token_hex
+from typing import Final
 
-from proxy.engine.answer import Account, Answer
+from proxy.engine.answer import Account, Answer, failure
 from proxy.engine.boarding import Boarded
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Coded, Entry
 from proxy.engine.feed import Reader
-from proxy.engine.flights import Landed
-from proxy.engine.ports import Inbound
+from proxy.engine.flights import Flight, Landed
+from proxy.engine.ports import Coder, Inbound, Transcoder
+from proxy.engine.renditions import NotAcceptable, Rendition, Renditions
+from proxy.engine.streams import FeedStream, InboundStream, RecodedFeed, RecodedStream
+from proxy.engine.tasks import Tasks
 from proxy.http import hops
-from proxy.http.message import Head
-from proxy.policy.shaping import Shape, shape
+from proxy.http.codings import Coding
+from proxy.http.message import Fields, Head, Line, content_length
+from proxy.policy import negotiation
+from proxy.policy.negotiation import Offer
+from proxy.policy.reasons import Reason
+from proxy.policy.representation import held, recoded, represented, retold, varying
+from proxy.policy.shaping import Piece, shape
 from proxy.policy.stored import Stored
+from proxy.policy.validation import not_modified
 
-_BODYLESS = frozenset({204, 304})
+SMALL: Final = 16_384
+"""Bytes of a body that is coded once all of it is here; a larger one is coded as it comes."""
 
-
-class FeedStream:
-    """The part of a feed that one answer shows."""
-
-    def __init__(self, reader: Reader, wanted: slice | None = None) -> None:
-        self._reader = reader
-        self._wanted = wanted
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._wanted is None:
-            async for chunk in self._reader:
-                yield chunk
-            return
-        start, stop, at = self._wanted.start, self._wanted.stop, 0
-        async for chunk in self._reader:
-            piece = chunk[max(0, start - at) : max(0, stop - at)]
-            at += len(chunk)
-            if piece:
-                yield piece
-            if at >= stop:
-                return
-
-    async def aclose(self) -> None:
-        """Leave the feed."""
-        await self._reader.aclose()
+_BODYLESS: Final = frozenset({204, 304})
+_RECODED: Final = frozenset({"GET", "HEAD", "POST"})
+_NOT_MODIFIED: Final = 304
 
 
-class InboundStream:
-    """An upstream body, straight through: read no faster than the client takes it."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A response that is being kept, for one of those who read along.
 
-    def __init__(self, inbound: Inbound) -> None:
-        self._inbound = inbound
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._inbound.chunks()
-
-    async def aclose(self) -> None:
-        """Give up the upstream's rest."""
-        await self._inbound.aclose()
-
-
-def from_entry(boarded: Boarded, entry: Entry, account: Account, now: float) -> Answer:
-    """Answer from what is stored.
-
-    The bytes are those that came, in the coding in which they came: no-transform is obeyed
-    whoever says it (9111 §5.2.1.6, §5.2.2.6).
+    The leader gets the head as it came; followers get what is stored of it, with an Age.
     """
-    account, shaped = _shaped(boarded, entry.stored, account, now)
-    body = None if shaped.body is None else entry.body[shaped.body]
-    return Answer(shaped.status, shaped.fields, account, body)
+
+    boarded: Boarded
+    landed: Landed
+    flight: Flight
+    ticket: Reader
+    account: Account
+    now: float
+    leading: bool
+
+    @property
+    def fields(self) -> Fields:
+        """The end-to-end fields that this client is shown."""
+        if self.leading:
+            return hops.end_to_end(self.landed.head.fields)
+        return self.landed.stored.fields
+
+    @property
+    def aged(self) -> bool:
+        """Whether the answer tells an Age: not one that has just been generated (9111 §5.1)."""
+        return not self.leading or b"age" in self.landed.head.fields
 
 
-def along(  # noqa: PLR0913 - the parts of one answer
-    boarded: Boarded,
-    landed: Landed,
-    reader: Reader,
-    account: Account,
-    now: float,
-    *,
-    leading: bool,
+class Delivery:
+    """Makes answers."""
+
+    def __init__(self, renditions: Renditions, coder: Coder, tasks: Tasks) -> None:
+        self._renditions = renditions
+        self._coder = coder
+        self._tasks = tasks
+
+    # From the store
+
+    def at_once(
+        self, boarded: Boarded, entry: Entry, account: Account, now: float
+    ) -> Answer | None:
+        """Answer from what is stored, None where to code it first would take a while."""
+        rendition = self._renditions.at_once(boarded, entry)
+        return None if rendition is None else _rendered(boarded, rendition, account, now)
+
+    async def stored(self, boarded: Boarded, entry: Entry, account: Account, now: float) -> Answer:
+        """Answer from what is stored, in the coding that the client takes."""
+        rendition = await self._renditions.made(boarded, entry)
+        return _rendered(boarded, rendition, account, now)
+
+    # Along with a fetch
+
+    async def along(self, arrival: Arrival) -> Answer:
+        """Answer with a response that is being kept, reading along as it grows.
+
+        Raises `UpstreamError` where a small one breaks off that has to be coded whole.
+        """
+        boarded, landed = arrival.boarded, arrival.landed
+        head = landed.head
+        made = _offer(boarded, head.status, head.fields, landed.length)
+        if not made.codings:
+            await arrival.ticket.aclose()
+            return _not_acceptable(boarded, arrival.account)
+        coding, native = made.codings[0], made.native or Coding.IDENTITY
+        if coding is native:
+            return await self._plain(arrival, varying(head.fields) if made.varies else ())
+        if landed.length is not None and landed.length < SMALL:
+            return await self._whole(arrival)
+        return await self._growing(arrival, native, coding)
+
+    async def _plain(self, arrival: Arrival, further: tuple[Line, ...]) -> Answer:
+        """Answer in the coding in which it comes.
+
+        Where the length is known, conditions and ranges are answered as if it were here already.
+        """
+        boarded, landed, ticket = arrival.boarded, arrival.landed, arrival.ticket
+        stored, account = landed.stored, arrival.account
+        if landed.length is not None and boarded.outbound.method == "GET":
+            stored = replace(stored, length=landed.length)
+            account = _told(boarded, stored, account, arrival.now)
+            shaped = shape(
+                boarded.outbound,
+                stored,
+                arrival.now,
+                account.cache_status(),
+                boarded.snapshot.name,
+                further=further,
+                most_parts=1,
+            )
+            if shaped.status != landed.head.status or not arrival.leading:
+                if shaped.body is None:
+                    await ticket.aclose()
+                    return Answer(shaped.status, shaped.fields, account)
+                (wanted,) = (each for each in shaped.body if isinstance(each, slice))
+                stream = FeedStream(ticket, wanted)
+                return Answer(shaped.status, shaped.fields, account, stream=stream)
+        return _streamed(arrival, arrival.fields.plus(*further), FeedStream(ticket))
+
+    async def _whole(self, arrival: Arrival) -> Answer:
+        """Answer once all is here: coded as it is for everybody after."""
+        try:
+            body = b"".join([chunk async for chunk in arrival.ticket])
+        finally:
+            await arrival.ticket.aclose()
+        boarded, landed, kept = arrival.boarded, arrival.landed, arrival.flight.kept
+        fields = arrival.fields.without({b"age", b"content-length"})
+        stored = replace(landed.stored, fields=fields, length=len(body))
+        entry = Entry(boarded.key.text, stored, body, landed.labels, arrival.flight.born)
+        if kept is not None:
+            own = arrival.leading
+            entry = replace(entry, codings=kept.codings) if own else kept
+        answer = await self.stored(boarded, entry, arrival.account, arrival.now)
+        return answer if arrival.aged else replace(answer, fields=answer.fields.without({b"age"}))
+
+    async def _growing(self, arrival: Arrival, native: Coding, coding: Coding) -> Answer:
+        """Answer with a body that is coded as it comes, once for all who take that coding."""
+        boarded, stored = arrival.boarded, arrival.landed.stored
+        further = varying(arrival.fields)
+        mark = held(boarded.outbound, stored, coding)
+        view = represented(stored, coding, mark or b"0", 0)
+        if arrival.landed.length is not None and not_modified(boarded.outbound, view):
+            await arrival.ticket.aclose()
+            rendition = Rendition(view, b"", further)
+            return _rendered(boarded, rendition, arrival.account, arrival.now)
+        recoding = self._recoding(arrival, native, coding)
+        fields = recoded(arrival.fields, coding, recoding.mark).plus(*further)
+        return _streamed(arrival, fields, FeedStream(recoding.feed.reader()))
+
+    def _recoding(self, arrival: Arrival, native: Coding, coding: Coding) -> RecodedFeed:
+        """Return the flight's feed in a coding, begun now if nobody has asked for it before."""
+        flight, ticket = arrival.flight, arrival.ticket
+        begun = flight.recodings.get(coding)
+        if begun is not None and begun.open:
+            self._tasks.hold(asyncio.create_task(ticket.aclose()))
+            return begun
+        new = RecodedFeed(token_hex(6).encode())
+        if flight.feed.keeping:
+            flight.recodings[coding] = new
+
+        def commit(body: bytes) -> None:
+            if flight.kept is not None:
+                coded = Coded(coding, body, new.mark)
+                self._renditions.keep(arrival.boarded.key, flight.kept, coded)
+
+        transcoder = self._transcoder(native, coding)
+        self._tasks.hold(asyncio.create_task(new.carry(flight.feed, ticket, transcoder, commit)))
+        return new
+
+    def _transcoder(self, native: Coding, coding: Coding) -> Transcoder:
+        if coding is Coding.IDENTITY:
+            return self._coder.decoder(native)
+        return self._coder.encoder(coding)
+
+    # Straight through
+
+    async def onward(
+        self, boarded: Boarded, head: Head, inbound: Inbound, account: Account
+    ) -> Answer:
+        """Answer with an upstream response that is not kept, recoded on the way if need be."""
+        account = replace(account, key=_key(boarded))
+        status = (b"Cache-Status", account.cache_status().render(boarded.snapshot.name))
+        fields, native, coding = hops.end_to_end(head.fields), Coding.IDENTITY, Coding.IDENTITY
+        if head.status == _NOT_MODIFIED:
+            fields = retold(boarded.outbound, fields)
+        elif boarded.outbound.method in _RECODED:
+            made = _offer(boarded, head.status, head.fields, content_length(head.fields))
+            if not made.codings:
+                await inbound.aclose()
+                return _not_acceptable(boarded, account)
+            coding, native = made.codings[0], made.native or Coding.IDENTITY
+            fields = fields.plus(*(varying(fields) if made.varies else ()))
+        if coding is not native:
+            fields = _on_the_way(boarded, fields, coding)
+        if boarded.outbound.method == "HEAD" or head.status in _BODYLESS:
+            await inbound.aclose()
+            return Answer(head.status, fields.plus(status), account)
+        plain = InboundStream(inbound)
+        changed = coding is not native
+        stream = RecodedStream(plain, self._transcoder(native, coding)) if changed else plain
+        return Answer(head.status, fields.plus(status), account, stream=stream)
+
+
+def _offer(boarded: Boarded, status: int, fields: Fields, length: int | None) -> Offer:
+    terms = boarded.rule.terms
+    made = negotiation.offer(boarded.outbound, boarded.accepts, status, fields, terms)
+    return negotiation.worth(made, length, terms.compress)
+
+
+def _on_the_way(boarded: Boarded, fields: Fields, coding: Coding) -> Fields:
+    """Return the fields of what is recoded on its way: the same bytes will not come again.
+
+    So there are no ranges of it. The tag in the answer to a POST is not that of its content.
+    """
+    tags = fields.all(b"etag") if boarded.outbound.method == "POST" else ()
+    changed = recoded(fields, coding, token_hex(6).encode()).without({b"accept-ranges"})
+    if not tags:
+        return changed
+    return changed.without({b"etag"}).plus(*((b"ETag", tag) for tag in tags))
+
+
+def _rendered(
+    boarded: Boarded, rendition: Rendition | NotAcceptable, account: Account, now: float
 ) -> Answer:
-    """Answer with a response that is being kept, reading along as it grows.
+    if isinstance(rendition, NotAcceptable):
+        return _not_acceptable(boarded, account)
+    account = _told(boarded, rendition.stored, account, now)
+    shaped = shape(
+        boarded.outbound,
+        rendition.stored,
+        now,
+        account.cache_status(),
+        boarded.snapshot.name,
+        further=rendition.further,
+    )
+    return Answer(shaped.status, shaped.fields, account, _assembled(shaped.body, rendition.body))
 
-    The leader gets the head as it came; followers get what is stored of it, with an Age. Where
-    the length is known, conditions and ranges are answered as if it were here already.
-    """
-    stored = landed.stored
-    if landed.length is not None and boarded.outbound.method == "GET":
-        stored = replace(stored, length=landed.length)
-        account, shaped = _shaped(boarded, stored, account, now)
-        if shaped.status != landed.head.status or not leading:
-            stream = None if shaped.body is None else FeedStream(reader, shaped.body)
-            return Answer(shaped.status, shaped.fields, account, stream=stream)
-    account = replace(account, ttl=int(stored.ttl(now)), key=_key(boarded))
-    fields = hops.end_to_end(landed.head.fields) if leading else stored.fields
+
+def _assembled(pieces: Sequence[Piece] | None, body: bytes) -> bytes | None:
+    if pieces is None:
+        return None
+    found = [body[piece] if isinstance(piece, slice) else piece for piece in pieces]
+    return found[0] if len(found) == 1 else b"".join(found)
+
+
+def _streamed(arrival: Arrival, fields: Fields, stream: FeedStream) -> Answer:
+    boarded, stored = arrival.boarded, arrival.landed.stored
+    account = _told(boarded, stored, arrival.account, arrival.now)
     status = (b"Cache-Status", account.cache_status().render(boarded.snapshot.name))
-    age = () if leading else ((b"Age", b"%d" % stored.age(now)),)
-    return Answer(stored.status, fields.plus(*age, status), account, stream=FeedStream(reader))
+    age = () if arrival.leading else ((b"Age", b"%d" % stored.age(arrival.now)),)
+    return Answer(stored.status, fields.plus(*age, status), account, stream=stream)
 
 
-async def onward(boarded: Boarded, head: Head, inbound: Inbound, account: Account) -> Answer:
-    """Answer with an upstream response that is not kept: unchanged but for hop-by-hop fields."""
-    account = replace(account, key=_key(boarded))
-    status = (b"Cache-Status", account.cache_status().render(boarded.snapshot.name))
-    fields = hops.end_to_end(head.fields).plus(status)
-    if boarded.outbound.method == "HEAD" or head.status in _BODYLESS:
-        await inbound.aclose()
-        return Answer(head.status, fields, account)
-    return Answer(head.status, fields, account, stream=InboundStream(inbound))
+def _not_acceptable(boarded: Boarded, account: Account) -> Answer:
+    reason = Reason.NOT_ACCEPTABLE
+    account = replace(account, failed=reason, storing=None)
+    answer = failure(406, "Not acceptable", reason.meaning.sentence, account, boarded.snapshot.name)
+    return replace(answer, fields=answer.fields.plus((b"Vary", b"Accept-Encoding")))
 
 
-def _shaped(
-    boarded: Boarded, stored: Stored, account: Account, now: float
-) -> tuple[Account, Shape]:
-    account = replace(account, ttl=int(stored.ttl(now)), key=_key(boarded))
-    name = boarded.snapshot.name
-    return account, shape(boarded.outbound, stored, now, account.cache_status(), name)
+def _told(boarded: Boarded, stored: Stored, account: Account, now: float) -> Account:
+    return replace(account, ttl=int(stored.ttl(now)), key=_key(boarded))
 
 
 def _key(boarded: Boarded) -> str | None:

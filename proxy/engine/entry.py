@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from proxy.engine.purge import Born
+from proxy.http.codings import Coding
 from proxy.http.message import Fields, Request
 from proxy.policy import parts, reuse
 from proxy.policy.stored import Stored
@@ -11,11 +13,38 @@ from proxy.rules.labels import Labels
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """A body in another coding than the one in which it came.
+
+    `mark` names these very bytes in their entity tag; `best` tells that none smaller can be had.
+    """
+
+    coding: Coding
+    body: bytes
+    mark: bytes
+    best: bool = False
+
+    OVERHEAD = 300
+
+    @classmethod
+    def of(cls, coding: Coding, body: bytes, *, best: bool = False) -> "Coded":
+        """Return a body that was coded whole: made of the same bytes it has the same mark."""
+        return cls(coding, body, blake2b(body, digest_size=6).hexdigest().encode(), best)
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that it takes."""
+        return self.OVERHEAD + len(self.body)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One variant as it rests in a store.
 
     `text` is the whole key, compared on every read, so that two keys of one digest are a miss
-    and never each other's answer. `labels` and `born` are the ledger's (see there).
+    and never each other's answer. `labels` and `born` are the ledger's (see there). `codings` are
+    made of the body when they are first needed, and rest beside it. `id` tells this entry from
+    any other that lies in its place, in whatever tier.
     """
 
     text: bytes
@@ -23,6 +52,8 @@ class Entry:
     body: bytes
     labels: Labels
     born: Born
+    codings: tuple[Coded, ...] = ()
+    id: bytes = b""
 
     OVERHEAD = 1_100
     LINE_OVERHEAD = 260
@@ -44,7 +75,17 @@ class Entry:
         labels = len(self.labels.location) + sum(
             len(tag) + self.TAG_OVERHEAD for tag in self.labels.tags
         )
-        return self.OVERHEAD + len(self.text) + labels + head + selecting + len(self.body)
+        bodies = len(self.body) + sum(each.cost for each in self.codings)
+        return self.OVERHEAD + len(self.text) + labels + head + selecting + bodies
+
+    def coded(self, coding: Coding) -> Coded | None:
+        """Return the body in a coding, if it was made already."""
+        return next((each for each in self.codings if each.coding is coding), None)
+
+    def with_coded(self, coded: Coded) -> "Entry":
+        """Return the entry with a coding more, or with another in the place of its like."""
+        others = (each for each in self.codings if each.coding is not coded.coding)
+        return replace(self, codings=(*others, coded))
 
 
 def joined(old: Entry, new: Entry) -> Entry | None:
@@ -64,7 +105,7 @@ def joined(old: Entry, new: Entry) -> Entry | None:
         body[start : start + part.length] = entry.body
     fields = Fields((*old.stored.fields.without(new.stored.fields.names()), *new.stored.fields))
     stored = replace(new.stored, fields=fields, part=place, length=place.length)
-    return _promoted(replace(new, stored=stored, body=bytes(body), labels=labels))
+    return _promoted(replace(new, stored=stored, body=bytes(body), labels=labels, codings=()))
 
 
 def _promoted(entry: Entry) -> Entry:

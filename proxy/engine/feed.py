@@ -44,6 +44,11 @@ class Feed:
         self._changed()
 
     @property
+    def failed(self) -> bool:
+        """Whether the body was cut."""
+        return self._error is not None
+
+    @property
     def read(self) -> bool:
         """Whether anybody reads, or holds a place to."""
         return bool(self._readers)

@@ -25,17 +25,27 @@ from proxy.engine.flights import (
     Validated,
 )
 from proxy.engine.freshening import freshened, heeded
-from proxy.engine.keeping import LASTING, OF_THE_REQUEST, PASS_FOR, admitted, cached, home_of
-from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
+from proxy.engine.keeping import (
+    LASTING,
+    OF_THE_REQUEST,
+    PASS_FOR,
+    admitted,
+    another,
+    cached,
+    entry_of,
+    home_of,
+)
+from proxy.engine.ports import Inbound, Outbound, World
 from proxy.engine.purge import Born
 from proxy.engine.purging import Purging
+from proxy.engine.renditions import Renditions
 from proxy.errors import InternalError, SidecacheError, UpstreamUnreachable
 from proxy.http.message import Head, Request
 from proxy.policy import admission, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
+from proxy.policy.representation import as_upstream_knows
 from proxy.policy.verdicts import Decline, Keep
-from proxy.rules import tags
 
 log = logging.getLogger("sidecache.engine")
 
@@ -66,13 +76,16 @@ class Errand:
 class Fetcher:
     """Fetches, and keeps what may be kept."""
 
-    def __init__(self, upstream: Upstream, fleet: Fleet, purging: Purging, clock: Clock) -> None:
-        self._upstream = upstream
+    def __init__(
+        self, world: World, fleet: Fleet, purging: Purging, renditions: Renditions
+    ) -> None:
+        self._upstream = world.upstream
+        self._renditions = renditions
         self._shelf = fleet.shelf
         self._flights = fleet.flights
         self._fleet = fleet
         self._purging = purging
-        self._clock = clock
+        self._clock = world.clock
 
     async def fetch(self, errand: Errand, flight: Flight) -> None:
         """Run one flight to its landing; no error leaves this task but through `Failed`."""
@@ -121,7 +134,7 @@ class Fetcher:
         departed = self._clock.now()
         repeatable = errand.body is None and errand.entry is None and request.method in IDEMPOTENT
         timeouts = errand.boarded.rule.terms.timeouts
-        outbound = Outbound(request, errand.body, timeouts, repeatable)
+        outbound = Outbound(as_upstream_knows(request), errand.body, timeouts, repeatable)
         try:
             inbound = await self._upstream.send(outbound)
         except UpstreamUnreachable:
@@ -249,15 +262,13 @@ class Fetcher:
     def _commit(
         self, boarded: Boarded, landed: Landed, flight: Flight, born: Born, last: bytes
     ) -> None:
-        body, stored, tagging = flight.feed.body() + last, landed.stored, boarded.rule.tagging
-        if stored.part is not None and (stored.part.length != len(body) or tagging.from_body):
+        entry = entry_of(boarded, landed.stored, landed.labels, flight.feed.body() + last, born)
+        if entry is None:
             return
-        told = tags.of_body(tagging, stored.fields.first(b"content-type"), body)
-        if told is None:
-            return  # a purge by what the body names could miss it
-        stored = replace(stored, length=len(body))
-        entry = Entry(boarded.key.text, stored, body, landed.labels.plus(told), born)
+        if landed.length is not None:  # else it is coded as it comes
+            entry = self._renditions.prepared(boarded, entry)
         if self._shelf.keep(boarded, entry, self._clock.now(), flight.lease):
+            flight.kept = entry
             _hand_over(flight, entry)
 
     def _freshened(
@@ -274,7 +285,7 @@ class Fetcher:
             if verdict.reason not in OF_THE_REQUEST:
                 self._shelf.swap(boarded, entry, None, self._clock.now())
             return Validated(head, new, verdict.reason)
-        new = replace(new, labels=labels, born=flight.born)
+        new = replace(new, labels=labels, born=flight.born, id=another())
         if self._shelf.swap(boarded, entry, new, self._clock.now(), flight.lease):
             _hand_over(flight, new)
         elif not self._shelf.usable(new, self._clock.now()):

@@ -15,7 +15,9 @@ from proxy.engine.entry import Entry
 from proxy.engine.feed import Feed, Reader
 from proxy.engine.ports import Held, Inbound
 from proxy.engine.purge import Born
+from proxy.engine.streams import RecodedFeed
 from proxy.errors import SidecacheError, UpstreamBroken
+from proxy.http.codings import Coding
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
@@ -73,6 +75,7 @@ class Flight:
     `born` is where the ledger stood at its start, `departed` when that was; `lease` is what keeps
     the other replicas from fetching the same, as long as it is held. `lasting` is one that goes on
     though nobody waits: a write may take place anyway, and what came of it has to be known.
+    `recodings` are its feed in other codings, `kept` the entry that has come of it.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class Flight:
         self._lasting = lasting
         self.lease: Held | None = None
         self.feed = Feed()
+        self.recodings: dict[Coding, RecodedFeed] = {}
+        self.kept: Entry | None = None
         self._landing: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self.attended = attended

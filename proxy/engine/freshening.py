@@ -29,7 +29,8 @@ def freshened(
     if isinstance(verdict, Decline):
         return replace(entry, stored=_confirmed(entry.stored, merged, moment)), verdict
     old = entry.stored
-    stored = replace(verdict.stored, length=old.length, part=old.part)
+    own = old.own_etag and verdict.stored.etag == old.etag
+    stored = replace(verdict.stored, length=old.length, part=old.part, own_etag=own)
     return replace(entry, stored=stored), verdict
 
 

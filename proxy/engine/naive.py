@@ -100,6 +100,13 @@ class NaiveFar:
         new = (entry, self._clock.now() + seconds)
         self.entries[digest] = (new, *self.entries[digest])[:limit]
 
+    def recode(self, digest: bytes, entry: Entry) -> None:
+        """See `Far.recode`."""
+        self.entries[digest] = tuple(
+            (entry if e.id == entry.id and e.id else e, until)
+            for e, until in self.entries.get(digest, ())
+        )
+
     def drop(self, digest: bytes, entry: Entry) -> None:
         """See `Far.drop`."""
         self.entries[digest] = tuple(

@@ -80,6 +80,9 @@ class Far(Protocol):
         only while the lease is still held, and the lease ends with it.
         """
 
+    def recode(self, digest: bytes, entry: Entry) -> None:
+        """Begin to keep more codings of an entry, where it still lies; never in another's place."""
+
     def drop(self, digest: bytes, entry: Entry) -> None:
         """Begin to forget the variant with this entry's selecting fields."""
 
@@ -243,3 +246,12 @@ class SystemClock:
     def draw(self) -> float:
         """See `Clock.draw`."""
         return random.random()  # noqa: S311 - jitter, not secrecy
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the engine asks of the world, beside stores and logs."""
+
+    upstream: Upstream
+    coder: Coder
+    clock: Clock

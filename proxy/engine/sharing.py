@@ -20,11 +20,13 @@ from proxy.engine.flights import (
 from proxy.engine.ledger import Ledger, Standing, Trust
 from proxy.engine.visit import Visit
 from proxy.errors import UpstreamError
+from proxy.http.message import Request
 from proxy.policy import credentials, reuse
 from proxy.policy.parts import covers
 from proxy.policy.reasons import Family
-from proxy.policy.validation import is_partial_or_conditional
-from proxy.policy.verdicts import Bypass, MustValidate
+from proxy.policy.terms import RangeOnMiss
+from proxy.policy.validation import CONDITIONS, is_partial_or_conditional, whole
+from proxy.policy.verdicts import Absent, Bypass, MustValidate
 from proxy.rules.labels import Labels
 
 
@@ -34,9 +36,27 @@ def may_lead(visit: Visit, flights: Flights, now: float) -> bool:
     return (
         _may_share(visit)
         and not reuse.asked(outbound).no_store
-        and (isinstance(visit.verdict, MustValidate) or not is_partial_or_conditional(outbound))
+        and (
+            isinstance(visit.verdict, MustValidate)
+            or not is_partial_or_conditional(outbound)
+            or widened(visit) is not None
+        )
         and not flights.marked(visit.boarded.key.digest, now)
     )
+
+
+def widened(visit: Visit) -> Request | None:
+    """Return the request for the whole in the place of one for a range, where the rule wants that.
+
+    It is asked for once and kept; where that cannot be, the range itself is asked for.
+    """
+    outbound, terms = visit.boarded.outbound, visit.boarded.rule.terms
+    if terms.range_on_miss is not RangeOnMiss.WHOLE or not isinstance(visit.verdict, Absent):
+        return None
+    conditions = CONDITIONS - {b"if-range"}
+    if b"range" not in outbound.fields or not conditions.isdisjoint(outbound.fields.names()):
+        return None
+    return whole(outbound)
 
 
 async def to_follow(visit: Visit, flights: Flights, ledger: Ledger) -> Flight | None:

@@ -10,7 +10,7 @@ from operator import is_
 from typing import Final
 
 from proxy.engine.boarding import Boarded
-from proxy.engine.entry import Entry, with_entry
+from proxy.engine.entry import Coded, Entry, with_entry
 from proxy.engine.ledger import Ledger, Standing, Trust
 from proxy.engine.ports import Far, Held, Near, PurgeLog
 from proxy.policy import freshness, reuse
@@ -103,6 +103,20 @@ class Shelf:
         elif self._far is not None:
             self._far.drop(boarded.key.digest, old)
         return True
+
+    def recode(self, key: Key, entry: Entry, coded: Coded) -> Entry:
+        """Keep a coding beside an entry, as long as that lies here; return the entry with it."""
+        new = entry.with_coded(coded)
+        present = self._near.get(key.digest)
+        held = next((e for e in present if e.stored is entry.stored), None)
+        if held is not None:
+            new = held.with_coded(coded)
+            self._near.put(key.digest, tuple(new if e is held else e for e in present))
+            if not any(e is new for e in self._near.get(key.digest)):  # too large with it
+                self._near.put(key.digest, present)
+        if self._far is not None and entry.stored.part is None:
+            self._far.recode(key.digest, new)
+        return new
 
     def _judged(self, entry: Entry) -> Entry | None:
         """Return an entry as the ledger leaves it: itself, stale before its time, or none."""

@@ -11,7 +11,7 @@ from proxy.engine.ledger import Trust
 from proxy.engine.shelf import Shelf
 from proxy.policy import reuse
 from proxy.policy.reasons import Reason
-from proxy.policy.verdicts import Absent, Verdict
+from proxy.policy.verdicts import Absent, Fresh, Stale, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Visit:
     entry: Entry | None
     arrived: float
     far: bool = False
+
+    @property
+    def served(self) -> bool:
+        """Whether the entry answers the request."""
+        return self.entry is not None and isinstance(self.verdict, Fresh | Stale)
 
 
 def judged(  # noqa: PLR0913 - each is an input of the judgement

@@ -82,6 +82,21 @@ def resolve(ranges: tuple[ByteRange, ...], size: int) -> tuple[slice, ...]:
     return tuple(each for each in slices if each.start < each.stop)
 
 
+def merged(slices: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return slices that do not overlap, each where its first part stood (9110 §15.3.7.2).
+
+    What touches is one slice, too: a part costs its client more than it brings.
+    """
+    found: list[tuple[int, int, int]] = []
+    for start, stop, place in sorted((s.start, s.stop, n) for n, s in enumerate(slices)):
+        if found and start <= found[-1][1]:
+            first, last, earliest = found[-1]
+            found[-1] = (first, max(last, stop), min(earliest, place))
+        else:
+            found.append((start, stop, place))
+    return tuple(slice(start, stop) for start, stop, _ in sorted(found, key=lambda each: each[2]))
+
+
 def _slice(asked: ByteRange, size: int) -> slice:
     if asked.first is None:
         return slice(max(0, size - (asked.last or 0)), size)

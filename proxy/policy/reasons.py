@@ -78,6 +78,7 @@ class Reason(Enum):
     ONLY_IF_CACHED = "only-if-cached"
     MAX_FORWARDS = "max-forwards"
     PURGE = "purge"
+    NOT_ACCEPTABLE = "not-acceptable"
     BAD_REQUEST = "bad-request"
     INTERNAL_ERROR = "internal-error"
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
@@ -180,6 +181,9 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "9110 §7.6.2", "Max-Forwards is 0: the request ends here, unanswered by the upstream: 501."
     ),
     Reason.PURGE: _refuse("rule", "The method PURGE, where the operator has switched it on."),
+    Reason.NOT_ACCEPTABLE: _refuse(
+        "9110 §12.5.3", "The request accepts none of the codings in which the answer can be had."
+    ),
     Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
     Reason.INTERNAL_ERROR: _refuse("9110 §15.6.1", "A bug of the proxy: 500, and a log line."),
     Reason.UPSTREAM_UNREACHABLE: _refuse(

@@ -32,7 +32,8 @@ class Stored:
     Times are seconds of the engine's clock. `age_on_arrival` is the corrected_initial_age of
     §4.2.3. `part` is set for a 206 and says which bytes are held; `length` counts them.
     `overdue` marks an answer that must be validated whatever its lifetime says (§4.3.5);
-    `stale_since` is when a soft purge ended its lifetime early.
+    `stale_since` is when a soft purge ended its lifetime early. `own_etag` tells that the tag was
+    made here: the upstream does not know it.
     """
 
     status: int
@@ -54,6 +55,7 @@ class Stored:
     part: ContentRange | None = None
     overdue: bool = False
     stale_since: float | None = None
+    own_etag: bool = False
 
     def age(self, now: float) -> float:
         """Return current_age in seconds (9111 §4.2.3)."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from proxy.http.codings import Coding
+
 DAY: Final = 86_400.0
 MIB: Final = 1_048_576
 
@@ -50,6 +52,57 @@ class Timeouts:
     between_bytes: float = 30.0
 
 
+class Ask(Enum):
+    """Which content coding the upstream is asked for.
+
+    IDENTITY: none; the codings are made here.
+    CLIENT: what the client accepts, in one spelling; what comes is kept as it is.
+    """
+
+    IDENTITY = "identity"
+    CLIENT = "client"
+
+
+class RangeOnMiss(Enum):
+    """What is asked of the upstream when a range of what is not stored is wanted.
+
+    PASS: that range.
+    WHOLE: all of it, once, to be kept; where it cannot be kept, the range after all.
+    """
+
+    PASS = "pass"  # noqa: S105 - to pass on
+    WHOLE = "whole"
+
+
+COMPRESSIBLE: Final = (
+    *(b"text/*", b"application/json", b"application/javascript", b"application/xml"),
+    *(b"*+json", b"*+xml", b"application/x-ndjson", b"application/x-javascript"),
+    *(b"application/yaml", b"application/graphql", b"application/wasm", b"application/rtf"),
+    *(b"application/manifest+json", b"application/vnd.ms-fontobject", b"image/svg+xml"),
+    *(b"image/bmp", b"image/x-icon", b"image/vnd.microsoft.icon", b"font/ttf", b"font/otf"),
+)
+"""Media types that shrink: what is text in some way, and a few that are stored plainly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compress:
+    """How content is coded (9110 §8.4); without `codings` it stays as the upstream sent it.
+
+    `codings` in the order in which they are preferred, `types` as `a/b`, `a/*` or `*+b`; `min_size`
+    is the length below which a body stays plain.
+    """
+
+    codings: tuple[Coding, ...] = (Coding.BR, Coding.ZSTD, Coding.GZIP)
+    types: tuple[bytes, ...] = COMPRESSIBLE
+    min_size: int = 256
+    ask: Ask = Ask.IDENTITY
+
+    @property
+    def asks_for_clients(self) -> bool:
+        """Whether the upstream sees which codings the client accepts."""
+        return self.ask is Ask.CLIENT or not self.codings
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The terms on which one rule lets responses be kept and reused."""
@@ -81,6 +134,10 @@ class Terms:
     cookies_keyed: bool = False
     """The rule names the cookies that matter: the others never reach the upstream."""
     timeouts: Timeouts = Timeouts()
+    compress: Compress = Compress()
+    make_etag: bool = False
+    """Make an entity tag of the body where the upstream gives none."""
+    range_on_miss: RangeOnMiss = RangeOnMiss.PASS
 
     def own_ttl(self, status: int) -> float | None:
         """Return the lifetime that the rule itself gives to a status, or None."""

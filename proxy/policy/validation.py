@@ -38,7 +38,7 @@ def conditional(request: Request, stored: Stored) -> Request:
     """
     plain = whole(request)
     lines: list[Line] = []
-    if stored.etag is not None:
+    if stored.etag is not None and not stored.own_etag:
         lines.append((b"If-None-Match", stored.etag.render()))
     if stored.last_modified is not None:
         lines.append((b"If-Modified-Since", dates.render(stored.last_modified)))

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from proxy.http.message import Request
 from proxy.http.target import normal_authority
+from proxy.rules.parts import MatchModel
 from proxy.rules.query import parameters
-from proxy.rules.schema import MatchModel
 
 
 class Condition(Protocol):

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from proxy.errors import RequestError
 from proxy.http.target import normal_authority, request_target, split_absolute
-from proxy.rules.schema import switch
+from proxy.rules.strict import switch
 
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})")
 _LARGEST_PORT: Final = 65_535

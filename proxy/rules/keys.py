@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
+from proxy.http.codings import accepted
 from proxy.http.message import Fields, Request
 from proxy.http.target import normal_authority, normal_target
-from proxy.policy.terms import Credentials
+from proxy.policy.negotiation import canonical
+from proxy.policy.terms import Caching, Credentials
 from proxy.rules import cookies, labels, query
 from proxy.rules.labels import Labels
 from proxy.rules.rule import KeySpec, Rule
@@ -24,6 +26,7 @@ READS: Final = frozenset({"GET", "HEAD"})
 
 _FORWARDED_HOST: Final = b"x-forwarded-host"
 _FORWARDED_PROTO: Final = b"x-forwarded-proto"
+_ACCEPT_ENCODING: Final = b"accept-encoding"
 _HOSTS: Final = frozenset({b"host", _FORWARDED_HOST})
 
 ALWAYS_PASS: Final = frozenset(
@@ -32,6 +35,7 @@ ALWAYS_PASS: Final = frozenset(
         *(b"cache-control", b"pragma"),  # are for caches; ours obeys them (9111 §5.2.1, §5.4)
         *(b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"),
         *(b"range", b"if-range"),  # conditions and ranges choose from an answer, not shape it
+        b"accept-encoding",  # is ours or canonical, and a coding is undone for who cannot take it
         *(b"via", b"x-forwarded-for", b"max-forwards"),  # name the way, not the wish (9110 §7.6)
         *(b"traceparent", b"tracestate"),  # a broken trace would be a failure due to the cache
     }
@@ -82,6 +86,8 @@ def selected(rule: Rule, request: Request) -> Request:
         fields = cookies.reduce(fields, rule.key.cookies)
     if rule.forward is not None:
         fields = _forwarded(rule, request, fields)
+    if rule.terms.cache is not Caching.OFF:
+        fields = _asking(rule, request, fields)
     if fields is request.fields and target is request.target:
         return request
     return replace(request, authority=authority, target=target, fields=fields)
@@ -221,6 +227,21 @@ def _renamed(fields: Fields, old: bytes, new: bytes) -> Fields:
     return Fields(
         (name, new if value == old and name.lower() in _HOSTS else value) for name, value in fields
     )
+
+
+def _asking(rule: Rule, request: Request, fields: Fields) -> Fields:
+    """Return the fields with the Accept-Encoding that the rule lets the upstream see.
+
+    Its spelling never tells two requests apart (9111 §4.1), and whoever cannot take what comes is
+    given it plain.
+    """
+    wanted = b"identity"
+    if rule.terms.compress.asks_for_clients:
+        wanted = canonical(accepted(request.fields.all(_ACCEPT_ENCODING)))
+    line = (b"Accept-Encoding", wanted)
+    if fields.all(_ACCEPT_ENCODING) == (wanted,) and fields.lines[-1] == line:
+        return fields
+    return fields.without({_ACCEPT_ENCODING}).plus(line)
 
 
 def _forwarded(rule: Rule, request: Request, fields: Fields) -> Fields:

@@ -13,9 +13,10 @@ from proxy.http.target import segments, undelimited
 from proxy.policy.terms import Credentials, Timeouts
 from proxy.rules import jsonpaths, templates
 from proxy.rules.conditions import Condition, conditions_of
+from proxy.rules.parts import OnSuccessModel
 from proxy.rules.paths import Trie, parse
 from proxy.rules.rule import KeySpec, Rule, Selection
-from proxy.rules.schema import DEFAULT_TIMEOUTS, OnSuccessModel, RuleModel, terms_of
+from proxy.rules.schema import DEFAULT_TIMEOUTS, RuleModel, terms_of
 from proxy.rules.tags import BodyTag, OnSuccess, Tagging
 
 __all__ = ["Match", "Rule", "Ruleset", "compile_rules"]

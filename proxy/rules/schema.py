@@ -6,127 +6,50 @@ module must not know how a rule is matched or keyed; compiling happens in `rules
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     model_validator,
 )
 
+from proxy.http.codings import Coding
 from proxy.policy.admission import NEVER_KEPT
 from proxy.policy.invalidation import SAFE
-from proxy.policy.terms import Caching, Credentials, SetCookie, Terms, Timeouts
+from proxy.policy.terms import (
+    Caching,
+    Compress,
+    Credentials,
+    RangeOnMiss,
+    SetCookie,
+    Terms,
+    Timeouts,
+)
 from proxy.rules import paths
+from proxy.rules.parts import (
+    Compressing,
+    CompressModel,
+    KeyModel,
+    MatchModel,
+    OnSuccessModel,
+    TimeoutsModel,
+)
 from proxy.rules.problems import Loc, Problem, located, nearest
+from proxy.rules.strict import Strict, switch, written
 from proxy.rules.templates import Source, parse
-from proxy.rules.units import Count, Duration, Share, Size, Timeout
+from proxy.rules.units import Count, Duration, Share, Size
 from proxy.rules.words import (
-    CookieName,
     FieldName,
-    HostPattern,
     JsonPath,
-    KeyedField,
-    Method,
-    OneOrMore,
-    Parameter,
-    ParameterPrefix,
-    PathPattern,
     RuleName,
     SentField,
     TagField,
     TagTemplate,
     ValueTemplate,
-    Wanted,
 )
-
-
-def written(text: str) -> Any:  # noqa: ANN401  a default stands for the type it is read as
-    """Return a default in the operator's own notation, read like anything from the file."""
-    return Field(text, validate_default=True)
-
-
-def switch(value: object) -> object:
-    """Read a YAML 1.1 boolean, as templating tools leave it behind, as `on` or `off`."""
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-
-
-class Strict(BaseModel):
-    """A mapping whose fields are all known; an empty one may be left without a value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_is_empty(cls, data: object) -> object:
-        return {} if data is None else data
-
-
-class MatchModel(Strict):
-    """Which requests a rule is for: all of what is given must hold."""
-
-    path: OneOrMore[PathPattern] = ("/**",)
-    """Path patterns, one of which must meet the path."""
-    methods: OneOrMore[Method] | None = None
-    """Methods, one of which must be the request's; without it, all. GET does not imply HEAD."""
-    host: OneOrMore[HostPattern] | None = None
-    """Hosts, one of which must be the request's, on any port; `*.example.com` is all below it."""
-    headers: dict[FieldName, Wanted] = {}
-    """Request fields by their whole value, by presence (`true`) or by absence (`false`)."""
-    query: dict[Parameter, Wanted] = {}
-    """Query parameters by a value, by presence (`true`) or by absence (`false`)."""
-
-
-class QueryModel(Strict):
-    """Which query parameters are part of the key and reach the upstream."""
-
-    include: tuple[Parameter, ...] | None = None
-    """Only these; the others are dropped before the upstream sees them."""
-    exclude: tuple[ParameterPrefix, ...] | None = None
-    """All but these, which are dropped; a `*` at the end makes a prefix, as in `utm_*`."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.include is not None and self.exclude is not None:
-            text = "cannot stand beside include; keep one of the two"
-            located(type(self), [Problem(("exclude",), text)])
-        return self
-
-
-class KeyModel(Strict):
-    """What makes two requests different, beside method, scheme, host and target."""
-
-    query: QueryModel = QueryModel()
-    """Selection of query parameters; without it, the query counts byte for byte."""
-    headers: tuple[KeyedField, ...] = ()
-    """Request fields whose values are part of the key."""
-    cookies: tuple[CookieName, ...] | None = None
-    """Cookies that are part of the key; the others never reach the upstream. `[]` drops all."""
-
-
-class TimeoutsModel(Strict):
-    """How long the upstream may take for one request; what is left out is the upstream's own."""
-
-    connect: Timeout | None = None
-    """Time to a connection."""
-    first_byte: Timeout | None = None
-    """Time from the request's last byte to the response's head."""
-    between_bytes: Timeout | None = None
-    """Time between two pieces of the response's body."""
-
-
-class OnSuccessModel(Strict):
-    """What a successful request under the rule purges; safe methods, as GET is, never do."""
-
-    purge: OneOrMore[TagTemplate]
-    """Tags, written as in `tags`."""
-    mode: Literal["hard", "soft", "refresh"] = "hard"
-    """`hard`: gone; `soft`: stale, still usable as such; `refresh`: soft, and fetched again."""
-
 
 CacheSwitch = Annotated[
     Caching,
@@ -148,7 +71,7 @@ class RuleModel(Strict):
     """Who decides: `on` the upstream; `override` the `ttl`, save no-store and private; or `off`."""
     ttl: Duration | None = None
     """Lifetime where the upstream gives none; with `cache: override`, in any case."""
-    ttl_by_status: dict[Status, Duration] = {}
+    ttl_by_status: dict[Status, Duration] = Field({})
     """Like `ttl`, for single statuses; a status listed here is cacheable."""
     min_ttl: Duration = written("0s")
     """A shorter lifetime from the upstream is raised to this."""
@@ -181,6 +104,13 @@ class RuleModel(Strict):
     max_variants: Count = 32
     """How many variants by Vary are kept under one key."""
 
+    compress: Compressing = CompressModel()
+    """How content is coded for clients that accept it: a mapping, `on` or `off`."""
+    etag: Literal["keep", "generate"] = "keep"
+    """Whether a kept answer to which the upstream gives no entity tag gets one, of its body."""
+    range_on_miss: RangeOnMiss = RangeOnMiss.PASS
+    """What a range of what is not stored asks of the upstream: that range, or the `whole`."""
+
     key: KeyModel = KeyModel()
     """What makes two requests different."""
     forward: tuple[SentField, ...] | None = None
@@ -190,7 +120,7 @@ class RuleModel(Strict):
 
     tags: tuple[TagTemplate, ...] = ()
     """What answers are called, so that they can be purged: `products`, `product:{id}`."""
-    tags_from_body: dict[JsonPath, ValueTemplate] = {}
+    tags_from_body: dict[JsonPath, ValueTemplate] = Field({})
     """Paths into a JSON body, each with the tag of what it finds, `{}` in the value's place."""
     tag_fields: tuple[TagField, ...] = ("surrogate-key", "cache-tag", "xkey")
     """Response fields in which the upstream names tags."""
@@ -283,4 +213,16 @@ def terms_of(model: RuleModel, defaults: Timeouts = DEFAULT_TIMEOUTS) -> Terms:
         max_variants=model.max_variants,
         cookies_keyed=model.key.cookies is not None,
         timeouts=replace(defaults, **own),
+        compress=_compress(model.compress),
+        make_etag=model.etag == "generate",
+        range_on_miss=model.range_on_miss,
+    )
+
+
+def _compress(model: CompressModel) -> Compress:
+    return Compress(
+        codings=tuple(map(Coding, model.codings)),
+        types=tuple(each.encode() for each in model.types),
+        min_size=model.min_size,
+        ask=model.ask,
     )

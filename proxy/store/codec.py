@@ -3,11 +3,13 @@
 What comes back may be corrupt, forged, foreign or of another release: then it is nothing, and a
 miss. Nothing in it is ever executed. This module must not know where the bytes are kept.
 
-    magic 4 · version 1 · kind 1 · xxh3-128 of all else 16 · metadata's length 4 · metadata · body
+    magic 4 · version 1 · kind 1 · id 16 · xxh3-128 of all else 16 · metadata's length 4 ·
+    metadata · body · the body in other codings, one after the other
 """
 
 import re
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from enum import Enum
 from operator import attrgetter
 from struct import Struct
@@ -17,21 +19,25 @@ import msgspec
 from msgspec import Meta
 from xxhash import xxh3_128
 
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Coded, Entry
 from proxy.engine.purge import Born
 from proxy.http._grammar import is_token
 from proxy.http.cache_control import Directives
+from proxy.http.codings import Coding
 from proxy.http.message import Fields, Line
 from proxy.http.validators import EntityTag
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Selecting, Stored
 from proxy.rules.labels import Labels
 
-VERSION: Final = 1
+VERSION: Final = 2
 """To be raised whenever the same bytes would mean something else."""
 
 LARGEST: Final = 64 * 1_048_576
 """Bytes of a value; one that is larger is nothing."""
+
+ID_SIZE: Final = 16
+"""Bytes of what tells an entry from all others; scripts look at it without reading the rest."""
 
 MOST: Final = 1_000
 """Field lines, tags, selecting fields, members of an index; a value with more is nothing."""
@@ -46,13 +52,14 @@ class Kind(Enum):
 
 
 _KEPT: Final = frozenset(range(200, 600)) - {206, 304}
+_MARK: Final = re.compile(rb"[0-9a-f]{1,32}")
 _BREAKING: Final = re.compile(rb"[\0\r\n]")
 
 _MAGIC: Final = b"SCE1"
 _START: Final = Struct(">4sBB")
 _SIZE: Final = Struct(">I")
 _KINDS: Final = {_START.pack(_MAGIC, VERSION, k.value): k for k in (Kind.ENTRY, Kind.INDEX)}
-_REST: Final = _START.size + 16
+_REST: Final = _START.size + ID_SIZE + 16
 _METADATA: Final = _REST + _SIZE.size
 
 _Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
@@ -62,6 +69,8 @@ _Names = Annotated[frozenset[bytes], Meta(max_length=MOST)]
 _Lines = Annotated[tuple[Line, ...], Meta(max_length=MOST)]
 _Selecting = Annotated[Selecting, Meta(max_length=MOST)]
 _Tags = Annotated[tuple[bytes, ...], Meta(max_length=MOST)]
+_Codings = Annotated[tuple[tuple[Coding, bytes, bool, int], ...], Meta(max_length=len(Coding))]
+"""Of each coding its mark, whether it is the best, and its length."""
 _Members = Annotated[tuple[_Selecting, ...], Meta(max_length=MOST)]
 _Said = tuple[
     _Seconds, _Seconds, _Seconds, _Seconds, _Seconds, _Seconds, bool, bool, _Names, _Names,
@@ -98,6 +107,8 @@ class _Metadata(msgspec.Struct, array_like=True, forbid_unknown_fields=True, fro
     length: int
     overdue: bool
     stale_since: _Finite | None
+    own_etag: bool
+    codings: _Codings
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
@@ -120,7 +131,8 @@ def encode(entry: Entry, offset: float) -> bytes:
     """
     if entry.stored.part is not None:
         raise ValueError("a partial response is not shared")
-    return _sealed(Kind.ENTRY, _ENCODER.encode(_metadata(entry, offset)), entry.body)
+    bodies = (entry.body, *(coded.body for coded in entry.codings))
+    return _sealed(Kind.ENTRY, _ENCODER.encode(_metadata(entry, offset)), *bodies, own=entry.id)
 
 
 def decode(value: bytes, offset: float) -> Entry | None:
@@ -129,7 +141,8 @@ def decode(value: bytes, offset: float) -> Entry | None:
     if opened is None:
         return None
     try:
-        return _entry(_ENTRY.decode(opened[0]), opened[1], offset)
+        entry = _entry(_ENTRY.decode(opened[0]), opened[1], offset)
+        return replace(entry, id=id_of(value))
     except ValueError:  # every error of msgspec is one, and so is text that is not UTF-8
         return None
 
@@ -153,9 +166,18 @@ def decode_index(value: bytes) -> tuple[Selecting, ...] | None:
 # The envelope
 
 
-def _sealed(of: Kind, metadata: bytes, body: bytes = b"") -> bytes:
-    start = _START.pack(_MAGIC, VERSION, of.value)
-    rest = (_SIZE.pack(len(metadata)), metadata, body)
+ID_AT: Final = slice(_START.size, _START.size + ID_SIZE)
+"""Where the id stands in a value."""
+
+
+def id_of(value: bytes) -> bytes:
+    """Return the id of the entry that a value holds; empty where it has none."""
+    return value[ID_AT].rstrip(b"\0")
+
+
+def _sealed(of: Kind, metadata: bytes, *bodies: bytes, own: bytes = b"") -> bytes:
+    start = _START.pack(_MAGIC, VERSION, of.value) + own.ljust(ID_SIZE, b"\0")[:ID_SIZE]
+    rest = (_SIZE.pack(len(metadata)), metadata, *bodies)
     return b"".join((start, _checksum(start, *rest), *rest))
 
 
@@ -164,7 +186,7 @@ def _opened(value: bytes, wanted: Kind) -> tuple[bytes, bytes] | None:
     if kind(value) is not wanted:
         return None
     rest = memoryview(value)[_REST:]
-    if _checksum(value[: _START.size], rest) != value[_START.size : _REST]:
+    if _checksum(value[: ID_AT.stop], rest) != value[ID_AT.stop : _REST]:
         return None
     end = _METADATA + _SIZE.unpack_from(value, _REST)[0]
     return (value[_METADATA:end], value[end:]) if end <= len(value) else None
@@ -206,6 +228,8 @@ def _metadata(entry: Entry, offset: float) -> _Metadata:
         length=stored.length,
         overdue=stored.overdue,
         stale_since=None if stored.stale_since is None else stored.stale_since + offset,
+        own_etag=stored.own_etag,
+        codings=tuple((c.coding, c.mark, c.best, len(c.body)) for c in entry.codings),
     )
 
 
@@ -214,14 +238,24 @@ def _entry(metadata: _Metadata, body: bytes, offset: float) -> Entry:
         raise ValueError("no answer of this proxy")
     labels = Labels(metadata.tags, metadata.location)
     born = Born(metadata.epoch, metadata.sequence)
-    return Entry(metadata.text, _stored(metadata, offset), body, labels, born)
+    plain, codings = body[: metadata.length], tuple(_codings(metadata, body))
+    return Entry(metadata.text, _stored(metadata, offset), plain, labels, born, codings)
+
+
+def _codings(metadata: _Metadata, body: bytes) -> Iterator[Coded]:
+    start = metadata.length
+    for coding, mark, best, length in metadata.codings:
+        yield Coded(coding, body[start : start + length], mark, best)
+        start += length
 
 
 def _sound(metadata: _Metadata, body: bytes) -> bool:
     """Tell whether this could have been written here, whatever its checksum says."""
     return (
         metadata.status in _KEPT
-        and metadata.length == len(body)
+        and all(length >= 0 and _MARK.fullmatch(mark) for _, mark, _, length in metadata.codings)
+        and metadata.length >= 0
+        and metadata.length + sum(each[-1] for each in metadata.codings) == len(body)
         and metadata.age_on_arrival >= 0
         and all(is_token(name) and not _BREAKING.search(value) for name, value in metadata.lines)
     )
@@ -248,4 +282,5 @@ def _stored(metadata: _Metadata, offset: float) -> Stored:
         length=metadata.length,
         overdue=metadata.overdue,
         stale_since=None if stale_since is None else stale_since - offset,
+        own_etag=metadata.own_etag,
     )

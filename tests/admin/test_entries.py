@@ -31,6 +31,7 @@ async def test_an_entry_is_told_with_all_that_is_known_of_it() -> None:
         "location": "api.test/0",
         "status": 200,
         "bytes": 5,
+        "codings": {},
         "age": 10.0,
         "ttl": 50.0,
         "lifetime": 60.0,

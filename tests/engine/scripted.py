@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from proxy.coding.coder import PooledCoder
+from proxy.coding.packing import Level, pack
 from proxy.engine.answer import Account, Answer
 from proxy.engine.boarding import board
 from proxy.engine.corridor import Corridor
@@ -17,7 +19,7 @@ from proxy.engine.fleet import Fleet
 from proxy.engine.ledger import Ledger
 from proxy.engine.lonelog import LoneLog
 from proxy.engine.naive import NaiveFar
-from proxy.engine.ports import Near, Outbound, PurgeLog
+from proxy.engine.ports import Near, Outbound, PurgeLog, Transcoder, World
 from proxy.engine.purge import Mode, Purge
 from proxy.engine.purging import Purging, Wait
 from proxy.engine.receipts import Receipt
@@ -26,6 +28,7 @@ from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http import dates
+from proxy.http.codings import Coding
 from proxy.http.message import Fields, Head, Line, Request
 from proxy.policy.stored import Stored
 from proxy.rules import labels
@@ -178,6 +181,56 @@ class ScriptedUpstream:
         """Nothing is open."""
 
 
+class ScriptedCoder:
+    """Codes at once whatever it is asked for, and remembers it; `busy` is one that takes no more.
+
+    Of what is larger than SMALL it says that it takes a while, as the real one does. While it is
+    cleared, `open` holds all such work up.
+    """
+
+    SMALL: Final = 16_384
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, Coding, int]] = []
+        self.busy = False
+        self.open = asyncio.Event()
+        self.open.set()
+        self._real = PooledCoder(threads=1)
+
+    def at_once(self, coding: Coding, body: bytes) -> bytes | None:
+        if len(body) >= self.SMALL:
+            return None
+        self.made.append(("quick", coding, len(body)))
+        return pack(coding, Level.QUICK, body)
+
+    async def encode(self, coding: Coding, body: bytes) -> bytes | None:
+        await self.open.wait()
+        if self.busy:
+            return None
+        self.made.append(("quick", coding, len(body)))
+        return pack(coding, Level.QUICK, body)
+
+    async def encode_best(self, coding: Coding, body: bytes) -> bytes | None:
+        await self.open.wait()
+        if self.busy:
+            return None
+        self.made.append(("best", coding, len(body)))
+        return pack(coding, Level.BEST, body)
+
+    async def decode(self, coding: Coding, body: bytes) -> bytes:
+        await self.open.wait()
+        self.made.append(("decode", coding, len(body)))
+        decoder = self.decoder(coding)
+        return await decoder.push(body) + await decoder.finish()
+
+    def encoder(self, coding: Coding) -> Transcoder:
+        self.made.append(("stream", coding, 0))
+        return self._real.encoder(coding)
+
+    def decoder(self, coding: Coding) -> Transcoder:
+        return self._real.decoder(coding)
+
+
 @dataclass
 class Told:
     """What a client got: `cut` is the error that ended its body early."""
@@ -247,6 +300,7 @@ class Play:
     far: NaiveFar | None = None
     log: PurgeLog | None = None
     stats: Stats = field(default_factory=Stats)
+    coder: ScriptedCoder = field(default_factory=ScriptedCoder)
 
     def __post_init__(self) -> None:
         log = self.log or LoneLog(self.ledger, self.clock)
@@ -255,7 +309,8 @@ class Play:
         leases = None if self.far is None else self.far.leases
         fleet = Fleet(self.shelf, self.clock, leases)
         snapshot = Snapshot(ruleset({"name": "default"}))
-        self.corridor = Corridor(snapshot, fleet, self.purging, self.upstream, self.clock)
+        world = World(self.upstream, self.coder, self.clock)
+        self.corridor = Corridor(snapshot, fleet, self.purging, world)
 
     def under(self, *models: dict[str, Any], **snapshot: Any) -> None:  # noqa: ANN401 - fields
         """Put other rules in force, the last one for everything else."""

@@ -5,6 +5,7 @@ import pytest
 from proxy.http.ranges import (
     ByteRange,
     ContentRange,
+    merged,
     parse_content_range,
     parse_range,
     resolve,
@@ -100,3 +101,21 @@ def test_rendered() -> None:
     assert ContentRange(0, 4, None).render() == b"bytes 0-4/*"
     assert ContentRange(2, 4, 10).length == 3
     assert unsatisfied(10) == b"bytes */10"
+
+
+@pytest.mark.parametrize(
+    ("slices", "expected"),
+    [
+        pytest.param([(0, 2), (4, 6)], [(0, 2), (4, 6)], id="9110-14.2-apart"),
+        pytest.param([(4, 6), (0, 2)], [(4, 6), (0, 2)], id="9110-15.3.7.2-in-their-order"),
+        pytest.param([(0, 4), (2, 6)], [(0, 6)], id="9110-14.2-overlapping"),
+        pytest.param([(0, 2), (2, 4)], [(0, 4)], id="touching"),
+        pytest.param([(0, 9), (2, 4)], [(0, 9)], id="one-inside-the-other"),
+        pytest.param([(8, 9), (4, 6), (0, 5)], [(8, 9), (0, 6)], id="where-the-first-part-stood"),
+        pytest.param([(0, 1)] * 100, [(0, 1)], id="the-same-again-and-again"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_merged(slices: list[tuple[int, int]], expected: list[tuple[int, int]]) -> None:
+    found = merged(tuple(slice(*each) for each in slices))
+    assert [(each.start, each.stop) for each in found] == expected

@@ -28,6 +28,7 @@ async def test_the_whole_head(proxy: House, upstream: ScriptedUpstream) -> None:
         b"X-Forwarded-Host: api.test\r\n"
         b"X-Forwarded-Proto: http\r\n"
         b"Via: 1.1 sidecache\r\n"
+        b"Accept-Encoding: identity\r\n"
         b"\r\n"
     )
 

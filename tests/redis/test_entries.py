@@ -7,8 +7,9 @@ from typing import Any, Final
 import pytest
 from pydantic import ValidationError
 
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Coded, Entry
 from proxy.engine.ports import Held
+from proxy.http.codings import Coding
 from proxy.http.ranges import ContentRange
 from proxy.sections import RedisStore
 from proxy.store.codec import encode, encode_index
@@ -387,3 +388,49 @@ async def test_writes_beyond_the_bound_are_shed(
             tier.entries.put(b"%16d" % number, entry(b"x" * 1_000_000), seconds=LIFE, limit=1)
         assert tier.entries.stats.shed == 50 - 33
         valkey.sigcont()
+
+
+# Codings
+
+BR: Final = Coded(Coding.BR, b"br", b"0f")
+OWN: Final = b"0123456789abcdef"
+
+
+async def test_a_coding_comes_beside_its_entry_for_the_rest_of_its_life(
+    server: RedisServer, tier: Tier
+) -> None:
+    for kept in (entry(), entry(b"de", DE)):
+        own = replace(kept, id=OWN)
+        await tier.put(own)
+        place = KEYS.place(DIGEST, own.stored.selecting)
+        server.run("PEXPIRE", place, 30_000)
+        tier.entries.recode(DIGEST, own.with_coded(BR))
+        await eventually(lambda: not tier.entries.waiting)
+        assert await tier.entries.get(DIGEST, anything) == (own.with_coded(BR),)
+        assert 0 < server.run("PTTL", place) <= 30_000
+
+
+@pytest.mark.parametrize("own", [b"another", b""], ids=["another", "none"])
+async def test_a_coding_of_what_is_no_longer_there_is_lost(tier: Tier, own: bytes) -> None:
+    await tier.put(replace(entry(), id=OWN))
+    tier.entries.recode(DIGEST, replace(entry(b"old"), id=own).with_coded(BR))
+    tier.entries.recode(OTHER, replace(entry(), id=OWN).with_coded(BR))
+    await eventually(lambda: not tier.entries.waiting)
+    assert await tier.entries.get(DIGEST, anything) == (replace(entry(), id=OWN),)
+    assert await tier.bodies(OTHER) == set()
+
+
+async def test_a_coding_of_what_is_too_large_to_be_shared_stays_here(server: RedisServer) -> None:
+    async with open_tier(server.url, max_object=3) as tier:
+        tier.entries.recode(DIGEST, replace(entry(b"four"), id=OWN).with_coded(BR))
+        assert tier.entries.waiting == 0
+
+
+async def test_a_coding_that_redis_does_not_take_fails_nobody(
+    server: RedisServer, tier: Tier
+) -> None:
+    own = replace(entry(), id=OWN)
+    await tier.put(own)
+    server.kill()
+    tier.entries.recode(DIGEST, own.with_coded(BR))
+    await eventually(lambda: not tier.entries.waiting)

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.http.message import Fields, Request
 from proxy.rules.conditions import conditions_of
-from proxy.rules.schema import MatchModel
+from proxy.rules.parts import MatchModel
 
 
 def request(

@@ -40,14 +40,39 @@ EVERYTHING: list[Line] = [
 ]
 ALWAYS = [
     *[b"If-None-Match", b"Range", b"Cache-Control", b"Traceparent"],
-    *[b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Via"],
+    *[b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Via", b"Accept-Encoding"],
 ]
 
 
 def test_a_rule_that_selects_nothing_leaves_the_request_as_it_is() -> None:
-    request = get(*EVERYTHING, target=b"/a?b=1;&&")
+    request = get(*EVERYTHING, (b"Accept-Encoding", b"identity"), target=b"/a?b=1;&&")
 
     assert selected(PLAIN, request) is request
+
+
+@pytest.mark.parametrize("body", [False, True])
+@pytest.mark.parametrize(
+    ("strict", "sent", "expected"),
+    [
+        pytest.param({}, "gzip, br", "identity", id="plain-by-default"),
+        pytest.param({}, None, "identity", id="plain-by-default, absent"),
+        pytest.param({"forward": []}, "gzip", "identity", id="whatever-is-forwarded"),
+        pytest.param({"cache": "off"}, "gzip;q=0.1", "gzip;q=0.1", id="not-cached"),
+        pytest.param({"cache": "off"}, None, None, id="not-cached, absent"),
+        pytest.param({"compress": "off"}, "deflate, GZIP;q=0.5 ,br", "br, gzip", id="off"),
+        pytest.param({"compress": "off"}, None, "identity", id="off, absent"),
+        pytest.param({"compress": {"ask": "client"}}, "zstd, *;q=0", "zstd, identity;q=0"),
+        pytest.param({"compress": {"ask": "client"}}, "x-gzip, br;q=0", "gzip", id="x-gzip"),
+        pytest.param({"compress": {"ask": "client"}}, "deflate", "identity", id="unknown"),
+    ],
+)
+def test_9111_4_1_the_upstream_sees_one_spelling_of_accept_encoding(
+    strict: dict[str, Any], sent: str | None, expected: str | None, *, body: bool
+) -> None:
+    lines = [] if sent is None else [(b"Accept-Encoding", sent.encode())]
+    shown = selected(rule(**strict), get(*lines, body=body)).fields.joined(b"accept-encoding")
+
+    assert shown == (None if expected is None else expected.encode())
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS", "get"])
@@ -105,14 +130,14 @@ def test_host_is_put_in_its_normal_form_wherever_it_stands() -> None:
     normal = selected(PLAIN, request)
 
     assert normal.authority == b"a"
-    assert [value for _, value in normal.fields] == [b"a", b"a", b"A.:80"]
+    assert [value for _, value in normal.fields] == [b"a", b"a", b"A.:80", b"identity"]
 
 
 def test_a_forwarded_host_that_a_trusted_peer_tells_stays() -> None:
     lines = [(b"Host", b"A"), (b"X-Forwarded-Host", b"B")]
     request = Request("GET", "http", b"A", b"/", Fields(lines))
 
-    assert [value for _, value in selected(PLAIN, request).fields] == [b"a", b"B"]
+    assert [value for _, value in selected(PLAIN, request).fields] == [b"a", b"B", b"identity"]
 
 
 def test_the_text_tells_each_part_with_its_length() -> None:

@@ -32,7 +32,7 @@ ALL = {
 
 WRONG = [
     ({"tll": 1}, "tll: unknown field; did you mean 'ttl'?"),
-    ({"zzz": 1}, "zzz: unknown field; known: cache, credentials, early_refresh, "),
+    ({"zzz": 1}, "zzz: unknown field; known: cache, compress, credentials, "),
     ({"key": {"query": {"includes": []}}}, "key.query.includes: unknown field; did you mean 'inc"),
     ({"match": {"paths": "/"}}, "match.paths: unknown field; did you mean 'path'?"),
     ({"timeouts": {"conect": 1}}, "timeouts.conect: unknown field; did you mean 'connect'?"),

@@ -15,9 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from xxhash import xxh3_128_digest
 
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Coded, Entry
 from proxy.engine.purge import Born
 from proxy.http.cache_control import Directives
+from proxy.http.codings import Coding
 from proxy.http.message import Fields
 from proxy.http.ranges import ContentRange
 from proxy.http.validators import EntityTag
@@ -27,6 +28,8 @@ from proxy.rules.labels import Labels
 from proxy.store import codec
 from proxy.store.codec import Kind
 
+ID: Final = b"0123456789abcdef"
+BODIES: Final = b"hellobrgz!"
 SAMPLE: Final = Entry(
     text=b"GET\0http\0shop.example\0/products/1",
     stored=Stored(
@@ -47,38 +50,48 @@ SAMPLE: Final = Entry(
         shareable=False,
         length=5,
         stale_since=1_700_000_007.0,
+        own_etag=True,
     ),
     body=b"hello",
     labels=Labels((b"*", b"tproduct:1"), b"shop.example/products/1"),
     born=Born(b"epoch", 7),
+    codings=(
+        Coded(Coding.BR, b"br", b"0a1b", best=True),
+        Coded(Coding.GZIP, b"gz!", b"ff"),
+    ),
+    id=ID,
 )
 VALUE: Final = codec.encode(SAMPLE, 0.5)
+HEAD: Final = 42
+"""Bytes before the metadata."""
 MEMBERS: Final[tuple[Selecting, ...]] = (((b"a", b"1"), (b"b", None)), ((b"a", b""),))
 INDEX: Final = codec.encode_index(MEMBERS)
 
 GOLDEN_ENTRY: Final = (
-    "534345310101a21cf4d2984d6d03fdefb99e2943a7860000012cdc0017c42147455400687474700073686f702e"
-    "6578616d706c65002f70726f64756374732f31c41773686f702e6578616d706c652f70726f64756374732f3192"
-    "c4012ac40a7470726f647563743a31c40565706f636807ccc89292c40d43616368652d436f6e74726f6cc4156d"
-    "61782d6167653d36302c20707269766174653d7892c40445546167c405572f223122dc00123cc0c0c0c0c0c2c2"
-    "9092c40161c40178c2c2c2c2c2c2c3c29292c40f6163636570742d6c616e6775616765c402646592c40178c0c3"
-    "92c40131c3ce6553ed18ce6553f100cb41d954fc40300000cb41d954fc40400000cb3ff800000000000093cb40"
-    "4e000000000000a76d61782d616765aa6d61782d6167653d3630cb403e000000000000cb0000000000000000c2"
-    "05c2cb41d954fc41e0000068656c6c6f"
+    "53434531020130313233343536373839616263646566f9fa21f05aaa548a6971b5f1a18ca59e00000146dc00"
+    "19c42147455400687474700073686f702e6578616d706c65002f70726f64756374732f31c41773686f702e65"
+    "78616d706c652f70726f64756374732f3192c4012ac40a7470726f647563743a31c40565706f636807ccc892"
+    "92c40d43616368652d436f6e74726f6cc4156d61782d6167653d36302c20707269766174653d7892c4044554"
+    "6167c405572f223122dc00123cc0c0c0c0c0c2c29092c40161c40178c2c2c2c2c2c2c3c29292c40f61636365"
+    "70742d6c616e6775616765c402646592c40178c0c392c40131c3ce6553ed18ce6553f100cb41d954fc403000"
+    "00cb41d954fc40400000cb3ff800000000000093cb404e000000000000a76d61782d616765aa6d61782d6167"
+    "653d3630cb403e000000000000cb0000000000000000c205c2cb41d954fc41e00000c39294a26272c4043061"
+    "3162c30294a4677a6970c4026666c20368656c6c6f6272677a21"
 )
 GOLDEN_INDEX: Final = (
-    "5343453101024298dbd3fab8a569fbf09b2e3dea292000000015929292c40161c4013192c40162c09192c40161c400"
+    "5343453102020000000000000000000000000000000064a12fb57d86f13dfacb0fb7fbb7becc000000159292"
+    "92c40161c4013192c40162c09192c40161c400"
 )
 FORMAT: Final = "another format needs another VERSION, and then another golden value"
 
 
 def test_the_format_of_an_entry_is_that_of_its_version() -> None:
-    assert (codec.VERSION, VALUE.hex()) == (1, GOLDEN_ENTRY), FORMAT
+    assert (codec.VERSION, VALUE.hex()) == (2, GOLDEN_ENTRY), FORMAT
     assert codec.decode(bytes.fromhex(GOLDEN_ENTRY), 0.5) == SAMPLE
 
 
 def test_the_format_of_an_index_is_that_of_its_version() -> None:
-    assert (codec.VERSION, INDEX.hex()) == (1, GOLDEN_INDEX), FORMAT
+    assert (codec.VERSION, INDEX.hex()) == (2, GOLDEN_INDEX), FORMAT
     assert codec.decode_index(bytes.fromhex(GOLDEN_INDEX)) == MEMBERS
 
 
@@ -121,7 +134,14 @@ STORED: Final = st.builds(
     part=st.none(),
     overdue=st.booleans(),
     stale_since=st.none() | INSTANTS,
+    own_etag=st.booleans(),
 )
+MARKS: Final = st.text("0123456789abcdef", min_size=1, max_size=32).map(str.encode)
+CODINGS: Final = st.lists(
+    st.builds(Coded, st.sampled_from(Coding), st.binary(max_size=20), MARKS, st.booleans()),
+    max_size=4,
+    unique_by=lambda coded: coded.coding,
+).map(tuple)
 ENTRIES: Final = st.builds(
     Entry,
     text=BYTES,
@@ -129,6 +149,8 @@ ENTRIES: Final = st.builds(
     body=st.binary(max_size=64),
     labels=st.builds(Labels, st.lists(BYTES, max_size=4).map(tuple), BYTES),
     born=st.builds(Born, BYTES, st.integers(0, 2**62), st.just(0)),
+    codings=CODINGS,
+    id=st.just(b"") | st.just(ID),
 ).map(lambda entry: replace(entry, stored=replace(entry.stored, length=len(entry.body))))
 OFFSETS: Final = st.integers(-(2**30), 2**30).map(lambda n: n / 1024)
 
@@ -230,7 +252,7 @@ class Bomb:
 FOREIGN: Final = {
     "empty": b"",
     "pickle": pickle.dumps(Bomb()),
-    "pickle-behind-the-magic": VALUE[:26] + pickle.dumps(Bomb()),
+    "pickle-behind-the-magic": VALUE[:HEAD] + pickle.dumps(Bomb()),
     "json": json.dumps({"status": 200, "body": "x" * 40}).encode(),
     "text": b"+OK" * 20,
     "magic-alone": VALUE[:4] * 10,
@@ -242,51 +264,62 @@ def test_the_values_of_others_are_nothing(value: bytes) -> None:
     assert decoded(value) == NOTHING
 
 
-def signed(rest: bytes, *, version: int = 1, of: Kind = Kind.ENTRY) -> bytes:
+def signed(
+    rest: bytes, *, version: int = codec.VERSION, of: Kind = Kind.ENTRY, own: bytes = ID
+) -> bytes:
     """Forge a value, with a checksum that is right."""
-    start = b"SCE1" + bytes((version, of.value))
+    start = b"SCE1" + bytes((version, of.value)) + own.ljust(16, b"\0")
     return start + xxh3_128_digest(start + rest) + rest
 
 
-def sealed(metadata: bytes, body: bytes = b"", *, version: int = 1, of: Kind = Kind.ENTRY) -> bytes:
+def sealed(
+    metadata: bytes,
+    body: bytes = BODIES,
+    *,
+    version: int = codec.VERSION,
+    of: Kind = Kind.ENTRY,
+    own: bytes = ID,
+) -> bytes:
     """Forge one of any metadata, whose length is right too."""
-    return signed(struct.pack(">I", len(metadata)) + metadata + body, version=version, of=of)
+    rest = struct.pack(">I", len(metadata)) + metadata + (body if of is Kind.ENTRY else b"")
+    return signed(rest, version=version, of=of, own=own)
 
 
-SIZE: Final = struct.unpack(">I", VALUE[22:26])[0]
-ITEMS: Final[list[Any]] = msgspec.msgpack.decode(VALUE[26 : 26 + SIZE])
+SIZE: Final = struct.unpack(">I", VALUE[HEAD - 4 : HEAD])[0]
+METADATA: Final = VALUE[HEAD : HEAD + SIZE]
+ITEMS: Final[list[Any]] = msgspec.msgpack.decode(METADATA)
 PLACES: Final = {"tags": 2, "status": 5, "lines": 6, "directives": 7, "selecting": 8, "etag": 10}
 PLACES_OF_TIMES: Final = {"response_time": 14, "lifetime": 16, "swr": 17, "stale_since": 22}
 
 
 def forged(place: int, item: object) -> bytes:
     items = [*ITEMS[:place], item, *ITEMS[place + 1 :]]
-    return sealed(msgspec.msgpack.encode(items), b"hello")
+    return sealed(msgspec.msgpack.encode(items))
 
 
 def test_a_forgery_that_is_perfect_passes_so_that_the_others_fail_for_their_flaw() -> None:
-    assert sealed(VALUE[26 : 26 + SIZE], b"hello") == VALUE
+    assert sealed(METADATA) == VALUE
     assert codec.decode(forged(PLACES["status"], 404), 0.5) is not None
 
 
 FORGED: Final = {
-    "of-another-version": sealed(VALUE[26 : 26 + SIZE], b"hello", version=2),
-    "of-no-kind": sealed(VALUE[26 : 26 + SIZE], b"hello", of=Kind.UNKNOWN),
-    "of-the-other-kind": sealed(VALUE[26 : 26 + SIZE], b"", of=Kind.INDEX),
-    "an-index-with-a-body": sealed(INDEX[26:], b"body", of=Kind.INDEX),
-    "no-metadata": sealed(b""),
+    "of-another-version": sealed(METADATA, version=1),
+    "of-no-kind": signed(VALUE[HEAD - 4 :], of=Kind.UNKNOWN),
+    "of-the-other-kind": signed(VALUE[HEAD - 4 :], of=Kind.INDEX),
+    "an-index-with-a-body": signed(INDEX[HEAD - 4 :] + b"body", of=Kind.INDEX),
+    "no-metadata": sealed(b"", b""),
     "nothing-behind-the-checksum": signed(b""),
     "half-a-length": signed(b"\x00\x00"),
-    "a-length-beyond-the-end": signed(struct.pack(">I", SIZE + 1) + VALUE[26 : 26 + SIZE]),
+    "a-length-beyond-the-end": signed(struct.pack(">I", SIZE + 1) + METADATA),
     "more-metadata": sealed(msgspec.msgpack.encode([*ITEMS, 1])),
     "less-metadata": sealed(msgspec.msgpack.encode(ITEMS[:-1])),
-    "two-metadata": sealed(VALUE[26 : 26 + SIZE] * 2),
+    "two-metadata": sealed(METADATA * 2),
     "a-map": sealed(msgspec.msgpack.encode({"text": b"x"})),
     "an-extension": sealed(b"\xc7\x08\xff12345678"),
     "deep": sealed(b"\x91" * 100_000 + b"\xc0"),
     "deep-index": sealed(b"\x91" * 100_000 + b"\xc0", of=Kind.INDEX),
     "no-reason": forged(PLACES_OF_TIMES["lifetime"], (1.0, "because", "")),
-    "no-utf-8": sealed(VALUE[26 : 26 + SIZE].replace(b"max-age=60\xcb", b"\xff" * 10 + b"\xcb")),
+    "no-utf-8": sealed(METADATA.replace(b"max-age=60\xcb", b"\xff" * 10 + b"\xcb")),
     "no-status": forged(PLACES["status"], 999),
     "status-as-text": forged(PLACES["status"], "200"),
     "too-many-tags": forged(PLACES["tags"], (b"t",) * 1_001),
@@ -297,13 +330,22 @@ FORGED: Final = {
         PLACES["directives"], [*ITEMS[7][:8], [b"%d" % n for n in range(1_001)], *ITEMS[7][9:]]
     ),
     "directives-short": forged(PLACES["directives"], ITEMS[7][:-1]),
+    "a-coding-unknown": forged(24, [["zip", b"0a", False, 5]]),
+    "a-coding-without-a-mark": forged(24, [["br", b"", False, 5]]),
+    "a-coding-with-an-odd-mark": forged(24, [["br", b'"', False, 5]]),
+    "a-coding-too-long": forged(24, [["br", b"0a", False, 6]]),
+    "a-coding-too-short": forged(24, [["br", b"0a", False, 4]]),
+    "a-coding-of-less-than-nothing": forged(
+        24, [["br", b"0a", False, 10], ["gzip", b"0a", False, -5]]
+    ),
+    "too-many-codings": forged(24, [["br", b"0a", False, 1]] * 5),
     "etag-as-text": forged(PLACES["etag"], ("x", True)),
     "time-not-a-number": forged(PLACES_OF_TIMES["response_time"], math.nan),
     "lifetime-endless": forged(PLACES_OF_TIMES["lifetime"], (math.inf, "max-age", "")),
     "window-endless": forged(PLACES_OF_TIMES["swr"], math.inf),
     "stale-since-ever": forged(PLACES_OF_TIMES["stale_since"], -math.inf),
     "too-many-members": sealed(msgspec.msgpack.encode([[]] * 1_001), of=Kind.INDEX),
-    "too-large": sealed(VALUE[26 : 26 + SIZE], bytes(codec.LARGEST)),
+    "too-large": sealed(METADATA, bytes(codec.LARGEST)),
 }
 
 
@@ -315,7 +357,7 @@ def test_a_right_checksum_does_not_make_it_true(value: bytes) -> None:
 def cut(place: int, start: bytes) -> bytes:
     """Forge metadata that end where the item at `place` has begun."""
     before = b"".join(map(msgspec.msgpack.encode, ITEMS[:place]))
-    return sealed(b"\xdc\x00\x17" + before + start)
+    return sealed(b"\xdc\x00\x19" + before + start)
 
 
 ENDLESS: Final = b"\xff\xff\xff\xff"

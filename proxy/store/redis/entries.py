@@ -16,7 +16,7 @@ from proxy.engine.entry import Entry
 from proxy.engine.ports import Held
 from proxy.errors import StoreError
 from proxy.policy.stored import Selecting
-from proxy.store.codec import Kind, decode, decode_index, encode, encode_index, kind
+from proxy.store.codec import ID_AT, Kind, decode, decode_index, encode, encode_index, kind
 from proxy.store.redis.client import Client
 from proxy.store.redis.clock import SharedClock
 from proxy.store.redis.keyspace import Keyspace
@@ -40,6 +40,7 @@ DROP_SIZE: Final = 1_024
 """Bytes that a drop is counted with while it waits."""
 
 _KEEP: Final = Script("keep")
+_RECODE: Final = Script("recode")
 
 
 @dataclass(slots=True)
@@ -152,6 +153,12 @@ class RedisEntries:
         elif lease is not None:
             self._leases.release(digest, lease)
 
+    def recode(self, digest: bytes, entry: Entry) -> None:
+        """See `Far.recode`."""
+        if entry.id and len(entry.body) <= self._max_object:
+            key = self._keys.place(digest, entry.stored.selecting)
+            self._begin(digest, entry.cost, partial(self._replace, key, entry))
+
     def drop(self, digest: bytes, entry: Entry) -> None:
         """See `Far.drop`."""
         key = self._keys.place(digest, entry.stored.selecting)
@@ -167,6 +174,12 @@ class RedisEntries:
         begun = self._writes.begin(digest, size, work)
         self.stats.shed += not begun
         return begun
+
+    async def _replace(self, key: bytes, entry: Entry) -> None:
+        with suppress(StoreError):
+            args: tuple[Argument, ...] = (ID_AT.start, ID_AT.stop - 1, entry.id)
+            value = self._encoded(entry)
+            await self._link.call(lambda client: _RECODE.run(client, (key,), (*args, value)))
 
     async def _unlink(self, key: bytes) -> None:
         with suppress(StoreError):

@@ -1,0 +1,120 @@
+"""Streams: bodies on their way to a client, from a feed or from the upstream, recoded or not.
+
+Read no faster than the client takes them, but for what is being kept. This module must not know
+heads.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+from proxy.engine.answer import Stream
+from proxy.engine.feed import Feed, Reader
+from proxy.engine.ports import Inbound, Transcoder
+from proxy.errors import CodingError, UpstreamBroken, UpstreamError
+
+
+class FeedStream:
+    """The part of a feed that one answer shows."""
+
+    def __init__(self, reader: Reader, wanted: slice | None = None) -> None:
+        self._reader = reader
+        self._wanted = wanted
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._wanted is None:
+            async for chunk in self._reader:
+                yield chunk
+            return
+        start, stop, at = self._wanted.start, self._wanted.stop, 0
+        async for chunk in self._reader:
+            piece = chunk[max(0, start - at) : max(0, stop - at)]
+            at += len(chunk)
+            if piece:
+                yield piece
+            if at >= stop:
+                return
+
+    async def aclose(self) -> None:
+        """Leave the feed."""
+        await self._reader.aclose()
+
+
+class InboundStream:
+    """An upstream body, straight through: read no faster than the client takes it."""
+
+    def __init__(self, inbound: Inbound) -> None:
+        self._inbound = inbound
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._inbound.chunks()
+
+    async def aclose(self) -> None:
+        """Give up the upstream's rest."""
+        await self._inbound.aclose()
+
+
+class RecodedStream:
+    """A body that goes through a coding on its way; what came can be read at once."""
+
+    def __init__(self, plain: Stream, transcoder: Transcoder) -> None:
+        self._plain = plain
+        self._transcoder = transcoder
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._plain:
+                if piece := await self._transcoder.push(chunk):
+                    yield piece
+            if piece := await self._transcoder.finish():
+                yield piece
+        except CodingError as error:
+            raise UpstreamBroken(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Give up the rest."""
+        await self._plain.aclose()
+
+
+class RecodedFeed:
+    """A feed in another coding, which grows along with the plain one and is kept as long as that.
+
+    `mark` names its bytes.
+    """
+
+    def __init__(self, mark: bytes) -> None:
+        self.mark = mark
+        self.feed = Feed()
+
+    @property
+    def open(self) -> bool:
+        """Whether a newcomer can still read all of it."""
+        return self.feed.keeping and not self.feed.failed
+
+    async def carry(
+        self, plain: Feed, reader: Reader, transcoder: Transcoder, commit: Callable[[bytes], None]
+    ) -> None:
+        """Carry a body into this feed; `commit` gets all of it before the last byte leaves."""
+        try:
+            if await self._carried(plain, reader, transcoder):
+                last = await transcoder.finish()
+                if self.feed.keeping:
+                    commit(self.feed.body() + last)
+                self.feed.append(last)
+                self.feed.finish()
+        except CodingError as error:
+            self.feed.finish(UpstreamBroken(str(error)))
+        except UpstreamError as error:
+            self.feed.finish(error)
+        finally:
+            if not self.feed.finished:
+                self.feed.finish(UpstreamBroken("nobody read on"))
+            await reader.aclose()
+
+    async def _carried(self, plain: Feed, reader: Reader, transcoder: Transcoder) -> bool:
+        """Carry all but the end; False when nobody reads on."""
+        async for chunk in reader:
+            if self.feed.keeping and not plain.keeping:
+                self.feed.stop_keeping()
+            self.feed.append(await transcoder.push(chunk))
+            if not await self.feed.room():
+                return False
+        return True

@@ -1,0 +1,115 @@
+"""Representation: what of a response's head changes with its coding (9110 §8.4, §8.8.3.3).
+
+And back: what of a client's conditions the upstream can understand. This module must not know
+bodies, nor which coding was chosen, or why.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from proxy.http.coded_tags import CodedTag, coded_tag, plain, taken_apart
+from proxy.http.codings import Coding
+from proxy.http.message import Fields, Line, Request
+from proxy.http.validators import ANY, parse_etag, parse_tags
+from proxy.policy.stored import Stored
+
+_ACCEPT_ENCODING: Final = b"accept-encoding"
+_RANGE: Final = frozenset({b"range", b"if-range"})
+_MARKED: Final = b"-sc."
+
+
+def represented(stored: Stored, coding: Coding, mark: bytes, length: int) -> Stored:
+    """Return a stored response as it is in a coding; `mark` names the bytes, `length` of them."""
+    tag = None if stored.etag is None else coded_tag(stored.etag, coding, mark)
+    return replace(stored, fields=recoded(stored.fields, coding, mark), etag=tag, length=length)
+
+
+def recoded(fields: Fields, coding: Coding, mark: bytes) -> Fields:
+    """Return the fields of a response that was given another coding here."""
+    kept = Fields(line for each in fields for line in _recoded(each, coding, mark))
+    if coding is Coding.IDENTITY:
+        return kept
+    return kept.plus((b"Content-Encoding", coding.token))
+
+
+def _recoded(line: Line, coding: Coding, mark: bytes) -> Iterator[Line]:
+    name = line[0].lower()
+    if name == b"etag":
+        tag = parse_etag(line[1])
+        if tag is not None:  # what cannot be read cannot be told apart either
+            yield line[0], coded_tag(tag, coding, mark).render()
+    elif name not in {b"content-encoding", b"content-length"}:
+        yield line
+
+
+def varying(fields: Fields) -> tuple[Line, ...]:
+    """Return the line that says that the answer depends on Accept-Encoding, if it is lacking.
+
+    9110 §12.5.5.
+    """
+    named = {n.strip().lower() for value in fields.all(b"vary") for n in value.split(b",")}
+    return () if named & {_ACCEPT_ENCODING, b"*"} else ((b"Vary", b"Accept-Encoding"),)
+
+
+def held(request: Request, stored: Stored, coding: Coding) -> bytes | None:
+    """Return the mark of the bytes that the client holds of a coding, by its If-None-Match.
+
+    However they were made, they still say what the stored response says: it was not modified.
+    """
+    tag = stored.etag
+    if tag is None or tag.weak or stored.status != 200:  # noqa: PLR2004 - 9110 §13.2.1
+        return None
+    for parts in _coded_tags(request):
+        if parts.coding is coding and parts.base.opaque == tag.opaque:
+            return parts.mark
+    return None
+
+
+def as_upstream_knows(request: Request) -> Request:
+    """Return a request with the upstream's own tags in its conditions.
+
+    A range of what was coded here is nothing that the upstream could give: it is asked for the
+    whole.
+    """
+    fields = request.fields
+    if not any(_MARKED in value for name in _CONDITIONS for value in fields.all(name)):
+        return request
+    asked = parse_etag(fields.joined(b"if-range"))
+    if asked is not None and taken_apart(asked) is not None:
+        fields = fields.without(_RANGE)
+    return replace(request, fields=Fields(_known(line) for line in fields))
+
+
+_CONDITIONS: Final = (b"if-none-match", b"if-match", b"if-range")
+
+
+def _known(line: Line) -> Line:
+    if line[0].lower() not in {b"if-none-match", b"if-match"} or _MARKED not in line[1]:
+        return line
+    tags = parse_tags((line[1],))
+    if tags is ANY:
+        return line
+    return line[0], b", ".join(dict.fromkeys(plain(tag).render() for tag in tags))
+
+
+def retold(request: Request, fields: Fields) -> Fields:
+    """Return the fields of the upstream's 304 with the tag by which the client knows its copy."""
+    told = parse_etag(fields.first(b"etag"))
+    if told is None or told.weak:
+        return fields
+    for parts in _coded_tags(request):
+        if parts.base.opaque == told.opaque:
+            tag = coded_tag(told, parts.coding, parts.mark)
+            return fields.without({b"etag"}).plus((b"ETag", tag.render()))
+    return fields
+
+
+def _coded_tags(request: Request) -> Iterator[CodedTag]:
+    values = request.fields.all(b"if-none-match")
+    if not any(_MARKED in value for value in values):
+        return
+    tags = parse_tags(values)
+    for tag in () if tags is ANY else tags:
+        if (parts := taken_apart(tag)) is not None:
+            yield parts
