@@ -25,10 +25,9 @@ from proxy.http.message import Fields, Head, Line, content_length
 from proxy.policy import negotiation
 from proxy.policy.negotiation import Offer
 from proxy.policy.reasons import Reason
-from proxy.policy.representation import held, recoded, represented, retold, varying
+from proxy.policy.representation import by_tag_alone, recoded, retold, unmodified, varying
 from proxy.policy.shaping import Piece, shape
 from proxy.policy.stored import Stored
-from proxy.policy.validation import not_modified
 
 SMALL: Final = 16_384
 """Bytes of a body that is coded once all of it is here; a larger one is coded as it comes."""
@@ -156,11 +155,10 @@ class Delivery:
         """Answer with a body that is coded as it comes, once for all who take that coding."""
         boarded, stored = arrival.boarded, arrival.landed.stored
         further = varying(arrival.fields)
-        mark = held(boarded.outbound, stored, coding)
-        view = represented(stored, coding, mark or b"0", 0)
-        if arrival.landed.length is not None and not_modified(boarded.outbound, view):
+        view = unmodified(boarded.outbound, stored, coding)
+        if view is not None:
             await arrival.ticket.aclose()
-            rendition = Rendition(view, b"", further)
+            rendition = Rendition(view, b"", further, recoded=True)
             return _rendered(boarded, rendition, arrival.account, arrival.now)
         recoding = self._recoding(arrival, native, coding)
         fields = recoded(arrival.fields, coding, recoding.mark).plus(*further)
@@ -244,8 +242,9 @@ def _rendered(
     if isinstance(rendition, NotAcceptable):
         return _not_acceptable(boarded, account)
     account = _told(boarded, rendition.stored, account, now)
+    request = boarded.outbound
     shaped = shape(
-        boarded.outbound,
+        by_tag_alone(request) if rendition.recoded else request,
         rendition.stored,
         now,
         account.cache_status(),

@@ -20,7 +20,7 @@ from proxy.http.codings import Coding
 from proxy.http.message import Line
 from proxy.policy import negotiation
 from proxy.policy.negotiation import Offer
-from proxy.policy.representation import held, represented, varying
+from proxy.policy.representation import represented, unmodified, varying
 from proxy.policy.stored import Stored
 from proxy.rules.keys import Key
 
@@ -40,12 +40,14 @@ _PIECE: Final = 65_536
 class Rendition:
     """What a client gets of an entry; `further` are lines of its head.
 
-    `stored` describes the `body`, which is empty where the client holds it already.
+    `stored` describes the `body`, which is empty where the client holds it already; `recoded` tells
+    that it is not as it came.
     """
 
     stored: Stored
     body: bytes
     further: tuple[Line, ...] = ()
+    recoded: bool = False
 
 
 class NotAcceptable:
@@ -119,9 +121,9 @@ class Renditions:
         further = varying(entry.stored.fields) if made.varies else ()
         if coding is (made.native or Coding.IDENTITY):
             return Rendition(entry.stored, entry.body, further)
-        mark = held(boarded.outbound, entry.stored, coding)
-        if mark is not None:
-            return Rendition(represented(entry.stored, coding, mark, 0), b"", further)
+        view = unmodified(boarded.outbound, entry.stored, coding)
+        if view is not None:
+            return Rendition(view, b"", further, recoded=True)
         coded = entry.coded(coding)
         if coded is None:
             return None
@@ -133,7 +135,7 @@ class Renditions:
         if coded.mark == UNDECODABLE:
             return Rendition(entry.stored, entry.body, further)
         view = represented(entry.stored, coded.coding, coded.mark, len(coded.body))
-        return Rendition(view, coded.body, further)
+        return Rendition(view, coded.body, further, recoded=True)
 
     def _made_at_once(
         self, boarded: Boarded, entry: Entry, coding: Coding, made: Offer

@@ -13,6 +13,7 @@ from proxy.http.codings import Coding
 from proxy.http.message import Fields, Line, Request
 from proxy.http.validators import ANY, parse_etag, parse_tags
 from proxy.policy.stored import Stored
+from proxy.policy.validation import not_modified
 
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 _RANGE: Final = frozenset({b"range", b"if-range"})
@@ -66,6 +67,28 @@ def held(request: Request, stored: Stored, coding: Coding) -> bytes | None:
     return None
 
 
+def unmodified(request: Request, stored: Stored, coding: Coding) -> Stored | None:
+    """Return a stored response as the client holds it in a coding; None where it holds another.
+
+    Nothing has to be coded for a 304. Without a strong tag it does not even matter how it was.
+    """
+    mark = held(request, stored, coding)
+    if mark is None and (stored.etag is None or stored.etag.weak):
+        mark = b"0" if not_modified(request, stored) else None
+    return None if mark is None else represented(stored, coding, mark, 0)
+
+
+def by_tag_alone(request: Request) -> Request:
+    """Return a request without a range on condition of a date: that is the same in all codings.
+
+    9110 §13.1.5, §8.8.2.2: no strong validator of what was coded here.
+    """
+    condition = request.fields.joined(b"if-range")
+    if condition is None or parse_etag(condition) is not None:
+        return request
+    return replace(request, fields=request.fields.without(_RANGE))
+
+
 def as_upstream_knows(request: Request) -> Request:
     """Return a request with the upstream's own tags in its conditions.
 
@@ -101,7 +124,7 @@ def retold(request: Request, fields: Fields) -> Fields:
     for parts in _coded_tags(request):
         if parts.base.opaque == told.opaque:
             tag = coded_tag(told, parts.coding, parts.mark)
-            return fields.without({b"etag"}).plus((b"ETag", tag.render()))
+            return fields.without({b"etag"}).plus((b"ETag", tag.render()), *varying(fields))
     return fields
 
 

@@ -9,10 +9,12 @@ from proxy.http.message import Fields
 from proxy.http.validators import EntityTag
 from proxy.policy.representation import (
     as_upstream_knows,
+    by_tag_alone,
     held,
     recoded,
     represented,
     retold,
+    unmodified,
     varying,
 )
 from proxy.policy.validation import conditional
@@ -91,6 +93,45 @@ def test_9110_13_2_1_only_of_what_would_be_a_success() -> None:
     assert held(ask(f"If-None-Match: {CODED}"), gone, BR) is None
 
 
+DATED = "Last-Modified: Tue, 14 Nov 2023 00:00:00 GMT"
+SINCE = "If-Modified-Since: Tue, 14 Nov 2023 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("lines", "condition", "tag"),
+    [
+        pytest.param([TAG], f"If-None-Match: {CODED}", b"a-sc.br.0f", id="9110-13.1.2-by-its-tag"),
+        pytest.param([DATED], SINCE, None, id="9110-13.1.3-by-its-date"),
+        pytest.param(['ETag: W/"a"'], 'If-None-Match: W/"a"', b"a", id="9110-13.1.2-weakly"),
+        pytest.param(['ETag: W/"a"', DATED], SINCE, b"a", id="by-its-date-with-a-weak-tag"),
+    ],
+)
+def test_nothing_is_coded_for_a_304(lines: list[str], condition: str, tag: bytes | None) -> None:
+    found = unmodified(ask(condition), stored(FRESH, *lines), BR)
+    assert found is not None
+    assert (None if found.etag is None else found.etag.opaque) == tag
+
+
+@pytest.mark.parametrize(
+    ("lines", "condition"),
+    [
+        pytest.param([TAG, DATED], SINCE, id="the-304-has-the-tag-of-the-coding"),
+        pytest.param([TAG], "If-None-Match: *", id="so-has-that-to-any"),
+        pytest.param([TAG], 'If-None-Match: "a"', id="9110-8.8.3.3-plain"),
+        pytest.param([DATED], "X: 1", id="unconditional"),
+    ],
+)
+def test_else_it_is(lines: list[str], condition: str) -> None:
+    assert unmodified(ask(condition), stored(FRESH, *lines), BR) is None
+
+
+def test_9110_13_1_5_a_date_is_no_validator_of_a_coding() -> None:
+    date = "If-Range: Tue, 14 Nov 2023 00:00:00 GMT"
+    assert by_tag_alone(ask("Range: bytes=1-", date, "X: 1")).fields == fields("X: 1")
+    for lines in (["Range: bytes=1-", 'If-Range: "a"'], ["Range: bytes=1-"], ["X: 1"]):
+        assert by_tag_alone(ask(*lines)).fields == fields(*lines)
+
+
 KNOWN = {
     "none-match": ([f"If-None-Match: {CODED}"], ['If-None-Match: "a"']),
     "match": ([f"If-Match: {CODED}"], ['If-Match: "a"']),
@@ -135,6 +176,7 @@ def test_9110_15_4_5_a_304_names_the_copy_that_the_client_has(
     found = retold(ask(f"If-None-Match: {condition}"), fields(f"ETag: {tag}", "X: 1"))
     assert found.first(b"etag") == expected.encode()
     assert found.first(b"x") == b"1"
+    assert (b"vary" in found) is (expected == CODED)
 
 
 def test_without_a_tag_a_304_stays_as_it_is() -> None:
