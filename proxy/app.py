@@ -18,7 +18,12 @@ from prometheus_client.registry import Collector
 from proxy import logs
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate
-from proxy.admin.collectors import CountersCollector, LedgerCollector, SharedCollector
+from proxy.admin.collectors import (
+    CountersCollector,
+    LedgerCollector,
+    ReloadCollector,
+    SharedCollector,
+)
 from proxy.admin.control import Control, Phase
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
@@ -34,6 +39,7 @@ from proxy.engine.refreshing import Refreshing
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
+from proxy.reload import Given, Plan, Reloader, Source, Written
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
 from proxy.stores import Stores
 from proxy.upstream.httpx_pool import HttpxUpstream
@@ -52,10 +58,14 @@ class Service:
         config_name: str,
         environ: Mapping[str, str] = os.environ,
         address: str = "",
+        source: Source | None = None,
     ) -> None:
+        source = source or Given(settings, config_name, environ)
+        plan = Plan(settings, ruleset(settings, config_name), tokens(settings, environ))
         self.settings = settings
         self.stats = Stats()
         self.phase = Phase.STARTING
+        self._logs_installed = False
         self._clock = SystemClock()
         self._writer = logs.LineWriter(_standard_output(), self.stats)
         self.stores = Stores(settings, self._clock, environ, address or str(settings.listen))
@@ -66,23 +76,29 @@ class Service:
         )
         self.coder = PooledCoder()
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
-        self.corridor = self._corridor(config_name)
+        self.reloader = Reloader(source, settings, self._put_in_force)
+        self.corridor = self._corridor(_snapshot(plan))
         Refreshing(self.corridor, self.stores.near)
         control = self._control()
-        gate = Gate(tokens(settings, environ), self._clock.now)
-        access = AccessLog(self._writer.write, settings.log.access)
-        purge = PurgeMethod(control, gate) if settings.purge_method else None
-        self.data = Door(self.corridor, self.stats, access, purge)
-        self.admin: FastAPI = create_admin(control, gate)
+        self._gate = Gate(plan.tokens, self._clock.now)
+        self._access = AccessLog(self._writer.write, settings.log.access)
+        self._purge_method = PurgeMethod(control, self._gate)
+        self.data = Door(self.corridor, self.stats, self._access)
+        self.admin: FastAPI = create_admin(control, self._gate)
+        self._put_in_force(plan)
 
-    def _corridor(self, config_name: str) -> Corridor:
-        settings, stores = self.settings, self.stores
-        snapshot = Snapshot(
-            ruleset(settings, config_name),
-            name=settings.cache_status.name,
-            show_key=settings.cache_status.key,
-            trusted_peers=tuple(settings.trusted_peers),
-        )
+    def _put_in_force(self, plan: Plan) -> None:
+        """Let all that begins from now on go by a plan; what is under way goes on as it began."""
+        settings = self.settings = plan.settings
+        self.corridor.snapshot = _snapshot(plan)
+        self._gate.renew(plan.tokens)
+        self._access.logged = settings.log.access
+        self.data.purge_method = self._purge_method if settings.purge_method else None
+        if self._logs_installed:
+            logs.set_level(settings.log.level)
+
+    def _corridor(self, snapshot: Snapshot) -> Corridor:
+        stores = self.stores
         shelf = Shelf(stores.near, stores.ledger, stores.far, stores.log)
         fleet = Fleet(shelf, self._clock, stores.leases)
         world = World(self._upstream, self.coder, self._clock)
@@ -100,13 +116,15 @@ class Service:
             now=self._clock.now,
             phase=lambda: self.phase,
             metrics=partial(render, self.stats, stores.near, *self._collectors()),
-            config=cast("Mapping[str, object]", shown(self.settings)),
+            config=lambda: cast("Mapping[str, object]", shown(self.settings)),
+            reload=self.reloader.reload,
             shared=None if far is None else lambda digest: far.get(digest, lambda _: True),
         )
 
     def _collectors(self) -> Iterator[Collector]:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
         yield CountersCollector("coding", self.coder.stats)
+        yield ReloadCollector(self.reloader)
         if (shared := self.stores.shared) is not None:
             yield SharedCollector(shared.link, shared.log)
             yield CountersCollector("shared", shared.entries.stats)
@@ -114,21 +132,34 @@ class Service:
     def start(self) -> None:
         """Begin to work in the background, and take requests."""
         self.stores.start()
+        self.reloader.start()
         self.phase = Phase.READY
 
     def log_to_stdout(self) -> None:
         """Send the process's log records where the access lines go."""
         logs.install(self._writer, self.settings.log.level)
+        self._logs_installed = True
 
     async def aclose(self) -> None:
         """End background work, give up connections, write the last log line."""
         self.phase = Phase.DRAINING
+        await self.reloader.aclose()
         await self.corridor.tasks.aclose()
         await self.purging.aclose()
         await self.coder.aclose()
         await self.stores.aclose()
         await self._upstream.aclose()
         self._writer.close()
+
+
+def _snapshot(plan: Plan) -> Snapshot:
+    settings = plan.settings
+    return Snapshot(
+        plan.ruleset,
+        name=settings.cache_status.name,
+        show_key=settings.cache_status.key,
+        trusted_peers=tuple(settings.trusted_peers),
+    )
 
 
 def _standard_output() -> FileIO:
@@ -167,5 +198,6 @@ def create_app(
     """
     named = config or os.environ.get(CONFIG_VARIABLE)
     path = Path(named) if named else None
+    source = Written(path, overrides or {}, os.environ)
     settings = load(path, overrides or {}, os.environ)
-    return DataPlane(Service(settings, str(path or "settings")))
+    return DataPlane(Service(settings, source.name, source=source))

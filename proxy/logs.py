@@ -99,10 +99,14 @@ def _text(text: str) -> str:
 
 def install(writer: LineWriter, level: str) -> None:
     """Send every logger's records of `level` and above through `writer`."""
-    root = logging.getLogger()
-    root.handlers[:] = [JsonHandler(writer)]
-    root.setLevel(level.upper())
+    logging.getLogger().handlers[:] = [JsonHandler(writer)]
+    set_level(level)
     for name in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It has a line for every malformed request, which a client must not be able to order.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+
+
+def set_level(level: str) -> None:
+    """Write records of `level` and above from now on."""
+    logging.getLogger().setLevel(level.upper())

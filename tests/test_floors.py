@@ -24,7 +24,7 @@ FLOORS = {
     "logs": 5,
     "stores": 6,
     "app": 7,
-    "reload": 7,
+    "reload": 6,
     "cli": 8,
     "__main__": 9,
 }

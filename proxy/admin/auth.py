@@ -34,7 +34,7 @@ class Role(Enum):
 
     READ: to look at everything; no secret is ever shown.
     PURGE: to purge.
-    ADMIN: to warm, which sends requests to the upstream.
+    ADMIN: to warm, which sends requests to the upstream, and to reload.
     """
 
     READ = "read"
@@ -84,6 +84,10 @@ class Gate:
         self._clock = clock
         self._second = 0
         self._failures: Counter[str | None] = Counter()
+
+    def renew(self, tokens: Sequence[Token]) -> None:
+        """Let in who has one of these from now on, and nobody else."""
+        self._tokens = tuple(tokens)
 
     def admit(self, caller: Caller, wanted: Role) -> str:
         """Return the name of the token, or `local`; raises `Refused`."""

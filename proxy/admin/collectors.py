@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from proxy.admin.control import Outcome
 from proxy.admin.metrics import cumulated
 from proxy.engine.ledger import Ledger, Trust
 from proxy.engine.stats import Histogram
@@ -110,6 +111,33 @@ class SharedCollector(Collector):
         yield _gauge("log_untold", "Purges that wait to be told to the log.", log.untold)
         sentence = "Seconds until a purge was accepted by the log and applied here."
         yield _histogram("log_latency_seconds", sentence, log.latency)
+
+
+class Reloads(Protocol):
+    """What is counted of settings that were read anew."""
+
+    generation: int
+    outcomes: dict[Outcome, int]
+    refused: tuple[str, ...]
+
+
+class ReloadCollector(Collector):
+    """Which settings are in force, and whether others were refused."""
+
+    def __init__(self, reloads: Reloads) -> None:
+        self._reloads = reloads
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric there is."""
+        sentence = "Times that settings have been put in force."
+        yield _gauge("config_generation", sentence, self._reloads.generation)
+        sentence = "1 where the settings that were read last are wrong, and others in force."
+        yield _gauge("config_refused", sentence, bool(self._reloads.refused))
+        sentence = "Times that settings were read anew, by what became of them."
+        family = CounterMetricFamily("sidecache_config_reloads", sentence, labels=["outcome"])
+        for outcome, count in self._reloads.outcomes.items():
+            family.add_metric([outcome.value], count)
+        yield family
 
 
 class CountersCollector(Collector):

@@ -66,13 +66,34 @@ class Memory(Occupancy, Protocol):
         """Yield digests and entries from a place in the store's order; it may change meanwhile."""
 
 
+class Outcome(Enum):
+    """What became of settings that were read anew."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What became of settings that were read anew, and which are in force now.
+
+    `errors` has a line for each problem, `restart` the names of what only a restart can change.
+    """
+
+    outcome: Outcome
+    generation: int
+    errors: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """One running proxy in the hands of its operators.
 
     `replicas` raises `StoreError`; `shared` returns what the tier of all replicas holds under a
-    digest, and is None where there is no such tier. `now` is the engine's clock, `phase` and
-    `metrics` are asked anew each time; `config` holds no secret.
+    digest, and is None where there is no such tier. `now` is the engine's clock, `phase`,
+    `metrics` and `config`, which holds no secret, are asked anew each time; `reload` has the
+    settings read anew.
     """
 
     corridor: Corridor
@@ -84,5 +105,6 @@ class Control:
     now: Callable[[], float]
     phase: Callable[[], Phase]
     metrics: Callable[[], bytes]
-    config: Mapping[str, Any]
+    config: Callable[[], Mapping[str, Any]]
+    reload: Callable[[], Awaitable[Reloaded]]
     shared: Callable[[bytes], Awaitable[tuple[Entry, ...]]] | None = None

@@ -39,7 +39,7 @@ def router(control: Control, gate: Gate) -> APIRouter:
     @routes.get("/config")
     async def config() -> Json:
         """Return all settings as they were read; secrets are named by their place, never shown."""
-        return dict(control.config)
+        return dict(control.config())
 
     @routes.get("/replicas", responses=told(503))
     async def replicas() -> Json:

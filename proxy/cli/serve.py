@@ -18,6 +18,7 @@ from proxy.app import DataPlane, Service
 from proxy.cli.options import config_option
 from proxy.edge.protocol import Protocol
 from proxy.errors import ConfigError
+from proxy.reload import Written
 from proxy.rules.endpoints import Address
 from proxy.settings import load
 
@@ -62,13 +63,14 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
         "redis": redis,
         "workers": workers,
     }
+    source = Written(config, flags, os.environ)
     settings = load(config, flags, os.environ)
     with ExitStack() as listeners:
         data = listeners.enter_context(_bind(settings.listen, "listen"))
         admin_socket = None
         if settings.admin.listen is not None:
             admin_socket = listeners.enter_context(_bind(settings.admin.listen, "admin"))
-        service = Service(settings, str(config or "settings"), address=_address(data))
+        service = Service(settings, source.name, address=_address(data), source=source)
         service.log_to_stdout()
         # uvloop waits in its end for every connection to be closed, and one whose opening or
         # reading was given up just then may never be.
@@ -99,13 +101,17 @@ class _Server(uvicorn.Server):
 
 
 async def _run(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
-    """Serve both listeners until SIGTERM or SIGINT, then finish what is under way."""
+    """Serve both listeners until SIGTERM or SIGINT, then finish what is under way.
+
+    SIGHUP has the settings read anew.
+    """
     servers = [(data_server(service), data)]
     if admin is not None:
         servers.append((_server(service.admin, http=Protocol, lifespan="off"), admin))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, [server for server, _ in servers])
+    loop.add_signal_handler(signal.SIGHUP, service.reloader.reload_soon)
     _announce(service, data, admin)
     await asyncio.gather(*(server.serve([listener]) for server, listener in servers))
 

@@ -1,4 +1,4 @@
-"""Coder: what the engine asks of content codings; small bodies at once, large ones by threads.
+"""Coder: what the engine asks of content codings; small bodies at once, large ones by others.
 
 Must not know what the bodies are, nor why they are coded.
 """
@@ -8,11 +8,13 @@ from time import thread_time
 from typing import Final
 
 from proxy.coding.bounds import AT_ONCE, BEST_LIMIT
-from proxy.coding.crew import Crew, Room
+from proxy.coding.crew import Crew, Room, Work
+from proxy.coding.helper import Helper
 from proxy.coding.packing import Level, pack
 from proxy.coding.stats import CodingStats
 from proxy.coding.streams import Decoding, Encoding
 from proxy.engine.ports import Transcoder
+from proxy.errors import CodingError
 from proxy.http.codings import Coding
 
 _QUICK_ROOM: Final = Room(jobs=64, size=32 * 1024 * 1024)
@@ -21,12 +23,11 @@ _QUICK_ROOM: Final = Room(jobs=64, size=32 * 1024 * 1024)
 _BEST_ROOM: Final = Room(jobs=64, size=16 * 1024 * 1024)
 """What may wait for the best levels: with brotli, 20 seconds of one core's work."""
 
-_NICENESS: Final = 15
 _PATIENCE: Final = 1.0
 
 
 class PooledCoder:
-    """A `Coder` with `threads` for what is waited for, and one of low priority behind them.
+    """A `Coder` with `threads` for what is waited for, and a process of low priority for the rest.
 
     A body for which a thread is free is taken on, whatever its size. Of others at most 64 wait, of
     32 MiB together, and as many behind the best levels, of 16 MiB.
@@ -35,14 +36,19 @@ class PooledCoder:
     def __init__(self, threads: int = 2) -> None:
         self.stats = CodingStats()
         self.quick = Crew("coding", threads, _QUICK_ROOM)
-        self.best = Crew("coding-best", 1, _BEST_ROOM, _NICENESS)
+        self.helper = Helper()
+        self.best = Crew(
+            "coding-best", 1, _BEST_ROOM, clock=self.helper.clock, rest=self.helper.rest
+        )
 
     async def aclose(self) -> None:
-        """End the threads: what is being encoded well is given up, all else has a second.
+        """End threads and process; what is being encoded at the best level is given up.
 
-        Afterwards nothing larger than at once is coded: None, or `CodingError`.
+        All else under way has a second. Afterwards small bodies are coded as ever; of large ones
+        the encodings are None, and the others raise `CodingError`.
         """
-        await self.best.aclose()
+        self.helper.kill()
+        await self.best.aclose(_PATIENCE)
         await self.quick.aclose(_PATIENCE)
 
     def at_once(self, coding: Coding, body: bytes) -> bytes | None:
@@ -58,16 +64,18 @@ class PooledCoder:
         """Encode a body at the quick level; None where too many are waiting already."""
         if len(body) < AT_ONCE:
             return self.at_once(coding, body)
-        return await self._by(self.quick, coding, Level.QUICK, body)
+        work = partial(pack, coding, Level.QUICK, body)
+        return await self._by(self.quick, work, coding, Level.QUICK, len(body))
 
     async def encode_best(self, coding: Coding, body: bytes) -> bytes | None:
         """Encode a body at the best level, behind everything else.
 
-        None where too many are waiting already, and for more than 4 MiB.
+        None where too many are waiting already, where it fails, and for more than 4 MiB.
         """
         if len(body) > BEST_LIMIT:
             return None
-        return await self._by(self.best, coding, Level.BEST, body)
+        work = partial(self.helper.pack, coding, body)
+        return await self._by(self.best, work, coding, Level.BEST, len(body))
 
     async def decode(self, coding: Coding, body: bytes) -> bytes:
         """Decode a whole body of at most 64 MiB, and at most 200 times as large once past 1 MiB.
@@ -88,10 +96,13 @@ class PooledCoder:
         """Begin to decode a body that comes in chunks, within the bounds of `decode`."""
         return Decoding(coding, self.quick, self.stats)
 
-    async def _by(self, crew: Crew, coding: Coding, level: Level, body: bytes) -> bytes | None:
-        size = len(body)
-        tally = partial(self._count, coding, level, size)
-        packed = await crew.attempt(partial(pack, coding, level, body), size, tally)
+    async def _by(
+        self, crew: Crew, work: Work, coding: Coding, level: Level, size: int
+    ) -> bytes | None:
+        try:
+            packed = await crew.attempt(work, size, partial(self._count, coding, level, size))
+        except CodingError:
+            packed = None
         if packed is None:
             self.stats.refused[level.value] += 1
         return packed

@@ -5,18 +5,19 @@ caller that leaves takes its job out of the line. Must not know what the work is
 """
 
 import asyncio
-import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import thread_time
 from typing import Final
 
 from proxy.errors import CodingError
+
+REST: Final = 30.0
+"""Seconds without work after which a crew may put its tools away."""
 
 Work = Callable[[], bytes]
 
@@ -53,15 +54,26 @@ class Crew:
     """At most so many threads, hired when there is work; of one event loop.
 
     The threads are daemons: neither `aclose` nor the end of the process waits for a long job.
+    `clock` tells a thread its CPU seconds; a thread calls `rest` when it has had no work for a
+    while, and at its end.
     """
 
-    def __init__(self, name: str, threads: int, room: Room, niceness: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        room: Room,
+        *,
+        clock: Callable[[], float] = thread_time,
+        rest: Callable[[], None] | None = None,
+    ) -> None:
         self._name = name
         self._threads = threads
         self._room = room
-        self._niceness = niceness
+        self._clock = clock
+        self._rest = rest
         self._hired = 0
-        self._inbox: SimpleQueue[tuple[_Job, Crew] | None] = SimpleQueue()
+        self._inbox: SimpleQueue[_Job | None] = SimpleQueue()
         self._urgent: deque[_Job] = deque()
         self._waiting: deque[_Job] = deque()
         self._busy: set[_Job] = set()
@@ -125,9 +137,8 @@ class Crew:
             return False
         if len(self._busy) == self._hired < self._threads:
             name = f"{self._name}-{self._hired}"
-            arguments = (self._inbox, self._niceness)
             with suppress(RuntimeError):  # the system gives no more threads
-                threading.Thread(target=_labour, args=arguments, name=name, daemon=True).start()
+                threading.Thread(target=self._labour, name=name, daemon=True).start()
                 self._hired += 1
         return self._hired > 0
 
@@ -135,9 +146,9 @@ class Crew:
         while len(self._busy) < self._hired and (line := self._urgent or self._waiting):
             job = line.popleft()
             self._busy.add(job)
-            self._inbox.put((job, self))
+            self._inbox.put(job)
 
-    def done(self, job: _Job, outcome: bytes | BaseException, seconds: float) -> None:
+    def _done(self, job: _Job, outcome: bytes | BaseException, seconds: float) -> None:
         """Take what a thread has made."""
         self._busy.discard(job)
         if job.tally is not None and isinstance(outcome, bytes):
@@ -145,32 +156,30 @@ class Crew:
         job.settle(outcome)
         self._dispatch()
 
+    # In a thread
 
-def _labour(inbox: "SimpleQueue[tuple[_Job, Crew] | None]", niceness: int) -> None:
-    """Do one job after the other, and hold on to none of them in between."""
-    _step_back(niceness)
-    while (job := inbox.get()) is not None:
-        _carry_out(*job)
-        del job
+    def _labour(self) -> None:
+        """Do one job after the other, and hold on to none of them in between."""
+        while (job := self._next()) is not None:
+            self._carry_out(job)
+            del job
+        if self._rest is not None:
+            self._rest()
 
+    def _next(self) -> _Job | None:
+        if self._rest is not None:
+            with suppress(Empty):
+                return self._inbox.get(timeout=REST)
+            self._rest()
+        return self._inbox.get()
 
-def _carry_out(job: _Job, crew: Crew) -> None:
-    began = thread_time()
-    outcome: bytes | BaseException
-    try:
-        outcome = job.work()
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the caller shall know
-        outcome = error
-    with suppress(RuntimeError):  # the loop has been closed
-        loop = job.answer.get_loop()
-        loop.call_soon_threadsafe(crew.done, job, outcome, thread_time() - began)
-
-
-_PER_THREAD: Final = sys.platform == "linux"
-"""Elsewhere a priority is the whole process's."""
-
-
-def _step_back(niceness: int) -> None:
-    if _PER_THREAD and niceness:
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    def _carry_out(self, job: _Job) -> None:
+        began = self._clock()
+        outcome: bytes | BaseException
+        try:
+            outcome = job.work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller shall know
+            outcome = error
+        with suppress(RuntimeError):  # the loop has been closed
+            loop = job.answer.get_loop()
+            loop.call_soon_threadsafe(self._done, job, outcome, self._clock() - began)

@@ -42,7 +42,7 @@ class CodingStats:
     refused: Counter[str] = field(
         default_factory=Counter,
         metadata={
-            "help": "Bodies not encoded because too many were waiting, by level.",
+            "help": "Bodies not encoded because too many waited or it failed, by level.",
             "labels": ("level",),
         },
     )

@@ -42,12 +42,12 @@ class AccessLog:
 
     def __init__(self, write: Callable[[bytes], None], logged: Logged) -> None:
         self._write = write
-        self._logged = logged
+        self.logged = logged
 
     def record(self, exchange: Exchange) -> None:
         """Log one answered request."""
         account = exchange.account
-        if self._logged is Logged.OFF or (self._logged is Logged.MISSES and account.hit):
+        if self.logged is Logged.OFF or (self.logged is Logged.MISSES and account.hit):
             return
         line = {
             "time": round(exchange.at, 3),

@@ -42,7 +42,7 @@ class Door:
         self._corridor = corridor
         self._stats = stats
         self._access = access
-        self._purge_method = purge_method
+        self.purge_method = purge_method
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP is refused."""
@@ -60,9 +60,9 @@ class Door:
         delivery = _Delivery(send, self._stats, self._access)
         try:
             request = request_of(scope)
-            if request.method == "PURGE" and self._purge_method is not None:
+            if request.method == "PURGE" and self.purge_method is not None:
                 delivery.closing |= request.has_body
-                await delivery.deliver(request, await self._purge_method(request))
+                await delivery.deliver(request, await self.purge_method(request))
                 return
             visit = self._corridor.visit(request)
         except RequestError as error:

@@ -111,11 +111,16 @@ def _rule(model: RuleModel, place: str, timeouts: Timeouts) -> Rule:
 
 
 def _sharing(model: RuleModel, key: KeySpec, forward: frozenset[bytes] | None) -> bytes:
-    """Return a digest, the same in every process, of who shares answers with whom."""
+    """Return a digest, the same in every process, of who shares answers with whom.
+
+    And of what they are called: of what lacks a tag that its rule gives by now, a purge by that tag
+    would not be true.
+    """
     included = None if key.include is None else sorted(key.include)
     passed = None if forward is None else sorted(forward)
     selection = (included, key.exclude, key.headers, key.cookies, passed)
-    told = repr((model.credentials.value, model.set_cookie.value, *selection)).encode()
+    naming = (model.tags, sorted(model.tags_from_body.items()), sorted(model.tag_fields))
+    told = repr((model.credentials.value, model.set_cookie.value, *selection, naming)).encode()
     return blake2b(told, digest_size=8).hexdigest().encode()
 
 

@@ -9,7 +9,7 @@ import httpx
 
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate, Role, Token
-from proxy.admin.control import Control, Phase
+from proxy.admin.control import Control, Outcome, Phase, Reloaded
 from proxy.engine.entry import Entry
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock, Replica
@@ -70,6 +70,7 @@ class Desk:
     tokens: tuple[Token, ...] = TOKENS
     peer: str = "192.0.2.1"
     phase: Phase = Phase.READY
+    reloaded: Reloaded = field(default_factory=lambda: Reloaded(Outcome.APPLIED, 2))
     shared: dict[bytes, tuple[Entry, ...]] | None = None
     clock: SetClock = field(default_factory=SetClock)
     memory: MemoryStore = field(default_factory=lambda: MemoryStore(1_000_000))
@@ -88,10 +89,14 @@ class Desk:
             now=self.clock.now,
             phase=lambda: self.phase,
             metrics=lambda: b"some 1\n",
-            config={"upstream": {"url": "http://api.test"}},
+            config=lambda: {"upstream": {"url": "http://api.test"}},
+            reload=self.reload,
             shared=None if self.shared is None else self._look,
         )
         self.api = create_admin(self.control, Gate(self.tokens, self.clock.now))
+
+    async def reload(self) -> Reloaded:
+        return self.reloaded
 
     async def _look(self, digest: bytes) -> tuple[Entry, ...]:
         return (self.shared or {}).get(digest, ())

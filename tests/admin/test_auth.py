@@ -143,7 +143,7 @@ READING = [
     "/v1/config",
     "/v1/replicas",
 ]
-CHANGING = ["/v1/purge", "/v1/warm"]
+CHANGING = ["/v1/purge", "/v1/warm", "/v1/config/reload"]
 
 
 @pytest.mark.parametrize("path", READING)

@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 import uvloop
 
+from proxy.coding import helper
 from proxy.coding.coder import PooledCoder
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a helper be as quick as its test: beside others it would hardly get its turn."""
+    monkeypatch.setattr(helper, "NICENESS", 0)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

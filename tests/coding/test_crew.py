@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from functools import partial
 
 import pytest
 
+from proxy.coding import crew as crew_module
 from proxy.coding.crew import Crew, Room
 from proxy.errors import CodingError
 
@@ -310,18 +310,33 @@ def test_a_process_ends_though_work_does_not(end: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "left\n", "")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="priorities are the process's elsewhere")
-async def test_a_crew_may_step_back() -> None:
-    def niceness() -> bytes:
-        return b"%d" % os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+async def test_tools_are_put_away_when_there_is_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew_module, "REST", 0.0)
+    rested = threading.Semaphore(0)
+    one = Crew("test", 1, Room(9, 9), rest=rested.release)
+    for _ in range(2):
+        assert await one.run(lambda: b"done") == b"done"
+        assert await asyncio.to_thread(rested.acquire, timeout=PATIENCE)
+    await one.aclose()
+    assert await asyncio.to_thread(rested.acquire, timeout=PATIENCE)
 
-    ours = os.getpriority(os.PRIO_PROCESS, 0)
-    back = Crew("test", 1, Room(9, 9), niceness=min(ours + 5, 19))
-    async with crew() as one:
-        assert await one.run(niceness) == b"%d" % ours
-        assert await back.run(niceness) == b"%d" % min(ours + 5, 19)
-        assert os.getpriority(os.PRIO_PROCESS, 0) == ours
-    await back.aclose()
+
+async def test_tools_stay_out_between_jobs() -> None:
+    rested = threading.Semaphore(0)
+    one = Crew("test", 1, Room(9, 9), rest=rested.release)
+    for _ in range(2):
+        await one.run(lambda: b"done")
+    assert not rested.acquire(blocking=False)
+    await one.aclose()
+    assert await asyncio.to_thread(rested.acquire, timeout=PATIENCE)
+
+
+async def test_another_clock() -> None:
+    told: list[float] = []
+    one = Crew("test", 1, Room(9, 9), clock=iter((1.0, 4.0)).__next__)
+    await one.run(lambda: b"done", lambda _, seconds: told.append(seconds))
+    assert told == [3.0]
+    await one.aclose()
 
 
 async def test_partials_are_work() -> None:
