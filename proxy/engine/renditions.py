@@ -27,6 +27,9 @@ from proxy.rules.keys import Key
 POLISHED_AFTER: Final = 16
 """Answers in a coding after which it is worth being made as small as can be."""
 
+PATIENCE: Final = 1_000
+"""Answers until what could not be made better is tried again."""
+
 WATCHED: Final = 10_000
 """Entries whose answers are counted for that."""
 
@@ -182,6 +185,8 @@ class Renditions:
         return coded
 
     async def _decoded(self, native: Coding, body: bytes) -> Coded:
+        if not body:
+            return Coded.of(Coding.IDENTITY, body)
         try:
             return Coded.of(Coding.IDENTITY, await self._coder.decode(native, body))
         except CodingError:
@@ -197,7 +202,7 @@ class Renditions:
         uses = self._uses[name] = self._uses.pop(name, 0) + 1
         if len(self._uses) > WATCHED:
             self._uses.popitem(last=False)
-        if uses % POLISHED_AFTER == 0 and name not in self._polishing:
+        if uses > 0 and not uses % POLISHED_AFTER and name not in self._polishing:
             self._polishing.add(name)
             self._tasks.hold(asyncio.create_task(self._polish(key, entry, coded)))
 
@@ -208,7 +213,8 @@ class Renditions:
         finally:
             self._polishing.discard(name)
         if body is None:
-            return  # another time, if it is still wanted then
+            self._uses[name] = -PATIENCE  # another time, if it is still wanted then
+            return
         self._uses.pop(name, None)
         best = Coded.of(coded.coding, body, best=True)
         worse = len(body) >= len(coded.body)

@@ -173,6 +173,31 @@ async def test_a_best_coding_that_is_no_better_is_not_tried_again(
     assert [(c.coding, c.best) for e in play.kept() for c in e.codings] == [(BR, True)]
 
 
+async def test_what_could_not_be_made_better_is_left_alone_for_a_while(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "POLISHED_AFTER", 1)
+    await play.fill(*KEPT, body=LARGE)
+    await play.get(TAKES_BR)
+    asked = []
+
+    async def never(coding: Coding, _: bytes) -> None:
+        asked.append(coding)
+
+    monkeypatch.setattr(play.coder, "encode_best", never)
+    for _ in range(9):
+        await play.get(TAKES_BR)
+        await settle()
+    assert asked == [BR]
+
+
+async def test_nothing_coded_is_nothing_decoded(play: Play) -> None:
+    play.script(reply(200, *KEPT, "Content-Encoding: gzip", body=b""))
+    await play.get(TAKES_GZIP)
+    told = await play.get(TAKES_BR)
+    assert (told.body, told["content-encoding"]) == (b"", None)
+
+
 async def test_a_freshened_answer_keeps_its_codings(play: Play) -> None:
     await play.fill(*KEPT, body=LARGE)
     before = await play.get(TAKES_BR)
