@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
-from proxy.http.codings import UNTOLD, Accepted, accepted
+from proxy.http.codings import UNTOLD, Accepted, Coding, accepted
 from proxy.http.message import Request
 from proxy.policy import reuse
+from proxy.policy.negotiation import preferred, takes_coded
 from proxy.policy.reasons import Reason
+from proxy.policy.representation import as_upstream_knows, by_tag_alone
 from proxy.policy.verdicts import Bypass, Refuse
 from proxy.rules import tags
 from proxy.rules.keys import Key, key_for, labels_for, selected
@@ -36,6 +38,16 @@ class Boarded:
     ambiguous: bool
     accepts: Accepted = UNTOLD
     ends_here: bool = False
+
+    @property
+    def given(self) -> Coding | None:
+        """The coding that is made for this client where it can be, None for the plain body."""
+        return preferred(self.outbound, self.accepts, self.rule.terms)
+
+    @property
+    def as_sent(self) -> Request:
+        """The request as it leaves, with the upstream's own tags in its conditions."""
+        return as_upstream_knows(self.outbound, self.given)
 
     @property
     def labels(self) -> Labels:
@@ -71,5 +83,7 @@ def retrieval(boarded: Boarded) -> Boarded:
 
 def _boarded(match: Match, request: Request, snapshot: Snapshot, accepts: Accepted) -> Boarded:
     outbound = selected(match.rule, request)
+    if takes_coded(accepts, match.rule.terms):
+        outbound = by_tag_alone(outbound)
     key = key_for(match.rule, outbound)
     return Boarded(outbound, match.rule, key, match.captures, snapshot, match.ambiguous, accepts)

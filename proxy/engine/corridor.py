@@ -44,7 +44,7 @@ from proxy.policy import reuse
 from proxy.policy.invalidation import SAFE
 from proxy.policy.reasons import Reason
 from proxy.policy.validation import personal, whole
-from proxy.policy.verdicts import Bypass, Fresh, MustValidate, Refuse, Stale
+from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale
 
 _GATEWAY_TIMEOUT: Final = 504
 _REFUSED: Final = {
@@ -113,6 +113,10 @@ class Corridor:
         """Answer with a fetch: one that is under way, or one of its own, for others or alone."""
         ledger = self.shelf.ledger
         flight = await to_follow(visit, self.flights, ledger)
+        if flight is None and isinstance(visit.verdict, Absent):
+            again = self._judged_again(visit.boarded)  # what was under way may just have ended
+            if again.entry is not None and again.served:
+                return await self._stored(again, again.entry, self._account(again))
         if flight is None:
             shared = may_lead(visit, self.flights, self._now())
             return await self._lead(visit, body, shared=shared, collapsed=collapsed)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Final
 
-from proxy.engine.answer import Account, Answer, failure
+from proxy.engine.answer import Account, Answer
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Coded, Entry
 from proxy.engine.feed import Reader
 from proxy.engine.flights import Flight, Landed
 from proxy.engine.ports import Coder, Inbound, Transcoder
 from proxy.engine.renditions import NotAcceptable, Rendition, Renditions
+from proxy.engine.retelling import as_read, confirmed, named_alike, not_acceptable, on_the_way
 from proxy.engine.streams import FeedStream, InboundStream, RecodedFeed, RecodedStream
 from proxy.engine.tasks import Tasks
 from proxy.http import hops
@@ -24,8 +25,7 @@ from proxy.http.codings import Coding
 from proxy.http.message import Fields, Head, Line, content_length
 from proxy.policy import negotiation
 from proxy.policy.negotiation import Offer
-from proxy.policy.reasons import Reason
-from proxy.policy.representation import by_tag_alone, recoded, retold, unmodified, varying
+from proxy.policy.representation import recoded, unmodified, varying
 from proxy.policy.shaping import Piece, shape
 from proxy.policy.stored import Stored
 
@@ -94,12 +94,14 @@ class Delivery:
 
         Raises `UpstreamError` where a small one breaks off that has to be coded whole.
         """
+        if arrival.boarded.outbound.method == "POST":
+            arrival = replace(arrival, boarded=as_read(arrival.boarded))
         boarded, landed = arrival.boarded, arrival.landed
         head = landed.head
         made = _offer(boarded, head.status, head.fields, landed.length)
         if not made.codings:
             await arrival.ticket.aclose()
-            return _not_acceptable(boarded, arrival.account)
+            return not_acceptable(boarded, arrival.account)
         coding, native = made.codings[0], made.native or Coding.IDENTITY
         if coding is native:
             return await self._plain(arrival, varying(head.fields) if made.varies else ())
@@ -145,9 +147,10 @@ class Delivery:
         fields = arrival.fields.without({b"age", b"content-length"})
         stored = replace(landed.stored, fields=fields, length=len(body))
         entry = Entry(boarded.key.text, stored, body, landed.labels, arrival.flight.born)
-        if kept is not None:
-            own = arrival.leading
-            entry = replace(entry, codings=kept.codings) if own else kept
+        if kept is not None and arrival.leading:
+            entry = replace(entry, stored=named_alike(stored, kept.stored), codings=kept.codings)
+        elif kept is not None:
+            entry = kept
         answer = await self.stored(boarded, entry, arrival.account, arrival.now)
         return answer if arrival.aged else replace(answer, fields=answer.fields.without({b"age"}))
 
@@ -158,7 +161,7 @@ class Delivery:
         view = unmodified(boarded.outbound, stored, coding)
         if view is not None:
             await arrival.ticket.aclose()
-            rendition = Rendition(view, b"", further, recoded=True)
+            rendition = Rendition(view, b"", further)
             return _rendered(boarded, rendition, arrival.account, arrival.now)
         recoding = self._recoding(arrival, native, coding)
         fields = recoded(arrival.fields, coding, recoding.mark).plus(*further)
@@ -176,9 +179,8 @@ class Delivery:
             flight.recodings[coding] = new
 
         def commit(body: bytes) -> None:
-            if flight.kept is not None:
-                coded = Coded(coding, body, new.mark)
-                self._renditions.keep(arrival.boarded.key, flight.kept, coded)
+            if flight.kept is not None and flight.home is not None:
+                self._renditions.keep(flight.home, flight.kept, Coded(coding, body, new.mark))
 
         transcoder = self._transcoder(native, coding)
         self._tasks.hold(asyncio.create_task(new.carry(flight.feed, ticket, transcoder, commit)))
@@ -199,16 +201,16 @@ class Delivery:
         status = (b"Cache-Status", account.cache_status().render(boarded.snapshot.name))
         fields, native, coding = hops.end_to_end(head.fields), Coding.IDENTITY, Coding.IDENTITY
         if head.status == _NOT_MODIFIED:
-            fields = retold(boarded.outbound, fields)
+            fields = confirmed(boarded, fields)
         elif boarded.outbound.method in _RECODED:
             made = _offer(boarded, head.status, head.fields, content_length(head.fields))
             if not made.codings:
                 await inbound.aclose()
-                return _not_acceptable(boarded, account)
+                return not_acceptable(boarded, account)
             coding, native = made.codings[0], made.native or Coding.IDENTITY
             fields = fields.plus(*(varying(fields) if made.varies else ()))
         if coding is not native:
-            fields = _on_the_way(boarded, fields, coding)
+            fields = on_the_way(boarded, fields, coding)
         if boarded.outbound.method == "HEAD" or head.status in _BODYLESS:
             await inbound.aclose()
             return Answer(head.status, fields.plus(status), account)
@@ -224,27 +226,14 @@ def _offer(boarded: Boarded, status: int, fields: Fields, length: int | None) ->
     return negotiation.worth(made, length, terms.compress)
 
 
-def _on_the_way(boarded: Boarded, fields: Fields, coding: Coding) -> Fields:
-    """Return the fields of what is recoded on its way: the same bytes will not come again.
-
-    So there are no ranges of it. The tag in the answer to a POST is not that of its content.
-    """
-    tags = fields.all(b"etag") if boarded.outbound.method == "POST" else ()
-    changed = recoded(fields, coding, token_hex(6).encode()).without({b"accept-ranges"})
-    if not tags:
-        return changed
-    return changed.without({b"etag"}).plus(*((b"ETag", tag) for tag in tags))
-
-
 def _rendered(
     boarded: Boarded, rendition: Rendition | NotAcceptable, account: Account, now: float
 ) -> Answer:
     if isinstance(rendition, NotAcceptable):
-        return _not_acceptable(boarded, account)
+        return not_acceptable(boarded, account)
     account = _told(boarded, rendition.stored, account, now)
-    request = boarded.outbound
     shaped = shape(
-        by_tag_alone(request) if rendition.recoded else request,
+        boarded.outbound,
         rendition.stored,
         now,
         account.cache_status(),
@@ -267,13 +256,6 @@ def _streamed(arrival: Arrival, fields: Fields, stream: FeedStream) -> Answer:
     status = (b"Cache-Status", account.cache_status().render(boarded.snapshot.name))
     age = () if arrival.leading else ((b"Age", b"%d" % stored.age(arrival.now)),)
     return Answer(stored.status, fields.plus(*age, status), account, stream=stream)
-
-
-def _not_acceptable(boarded: Boarded, account: Account) -> Answer:
-    reason = Reason.NOT_ACCEPTABLE
-    account = replace(account, failed=reason, storing=None)
-    answer = failure(406, "Not acceptable", reason.meaning.sentence, account, boarded.snapshot.name)
-    return replace(answer, fields=answer.fields.plus((b"Vary", b"Accept-Encoding")))
 
 
 def _told(boarded: Boarded, stored: Stored, account: Account, now: float) -> Account:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from secrets import token_hex
 
 from proxy.engine.purge import Born
 from proxy.http.codings import Coding
@@ -86,6 +87,11 @@ class Entry:
         """Return the entry with a coding more, or with another in the place of its like."""
         others = (each for each in self.codings if each.coding is not coded.coding)
         return replace(self, codings=(*others, coded))
+
+
+def another() -> bytes:
+    """Return an id that no other entry has."""
+    return token_hex(8).encode()
 
 
 def joined(old: Entry, new: Entry) -> Entry | None:

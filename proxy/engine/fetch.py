@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 from proxy.engine import fill, purges, reception
 from proxy.engine.boarding import Boarded
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Entry, another
 from proxy.engine.fleet import Fleet
 from proxy.engine.flights import (
     Elsewhere,
@@ -30,7 +30,6 @@ from proxy.engine.keeping import (
     OF_THE_REQUEST,
     PASS_FOR,
     admitted,
-    another,
     cached,
     entry_of,
     home_of,
@@ -44,7 +43,6 @@ from proxy.http.message import Head, Request
 from proxy.policy import admission, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
-from proxy.policy.representation import as_upstream_knows
 from proxy.policy.verdicts import Decline, Keep
 
 log = logging.getLogger("sidecache.engine")
@@ -108,7 +106,7 @@ class Fetcher:
             if isinstance(turn, Elsewhere):
                 return turn
             flight.lease = turn.lease
-        request = errand.boarded.outbound
+        request = errand.boarded.as_sent
         if errand.entry is not None:
             request = validation.conditional(request, errand.entry.stored)
         rest = errand.part and parts.rest_of(request, errand.part.stored)
@@ -134,7 +132,7 @@ class Fetcher:
         departed = self._clock.now()
         repeatable = errand.body is None and errand.entry is None and request.method in IDEMPOTENT
         timeouts = errand.boarded.rule.terms.timeouts
-        outbound = Outbound(as_upstream_knows(request), errand.body, timeouts, repeatable)
+        outbound = Outbound(request, errand.body, timeouts, repeatable)
         try:
             inbound = await self._upstream.send(outbound)
         except UpstreamUnreachable:
@@ -268,7 +266,7 @@ class Fetcher:
         if landed.length is not None:  # else it is coded as it comes
             entry = self._renditions.prepared(boarded, entry)
         if self._shelf.keep(boarded, entry, self._clock.now(), flight.lease):
-            flight.kept = entry
+            flight.kept, flight.home = entry, boarded.key
             _hand_over(flight, entry)
 
     def _freshened(

@@ -21,6 +21,7 @@ from proxy.http.codings import Coding
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
+from proxy.rules.keys import Key
 from proxy.rules.labels import Labels
 
 MARKERS = 10_000
@@ -75,7 +76,8 @@ class Flight:
     `born` is where the ledger stood at its start, `departed` when that was; `lease` is what keeps
     the other replicas from fetching the same, as long as it is held. `lasting` is one that goes on
     though nobody waits: a write may take place anyway, and what came of it has to be known.
-    `recodings` are its feed in other codings, `kept` the entry that has come of it.
+    `recodings` are its feed in other codings, `kept` the entry that has come of it, and `home` is
+    where that lies.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Flight:
         self.feed = Feed()
         self.recodings: dict[Coding, RecodedFeed] = {}
         self.kept: Entry | None = None
+        self.home: Key | None = None
         self._landing: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self.attended = attended

@@ -7,7 +7,7 @@ not know where entries rest.
 from dataclasses import replace
 
 from proxy.engine.boarding import Boarded
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Entry, another
 from proxy.http import hops
 from proxy.http.message import Head
 from proxy.policy import admission, freshness, reuse, validation
@@ -45,8 +45,8 @@ def heeded(boarded: Boarded, entry: Entry, head: Head, moment: Moment) -> Entry 
     if validation.agrees(head, entry.stored):
         new, verdict = freshened(boarded, entry, head, moment)
         if isinstance(verdict, Keep):
-            return new
-    return replace(entry, stored=replace(entry.stored, overdue=True))
+            return replace(new, id=another())
+    return replace(entry, stored=replace(entry.stored, overdue=True), id=another())
 
 
 def _confirmed(stored: Stored, merged: Head, moment: Moment) -> Stored:

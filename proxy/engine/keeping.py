@@ -6,11 +6,10 @@ fetched or stored.
 
 from dataclasses import replace
 from hashlib import blake2b
-from secrets import token_hex
 from typing import Final
 
 from proxy.engine.boarding import Boarded, early, retrieval
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Entry, another
 from proxy.engine.purge import Born
 from proxy.http.message import Head
 from proxy.http.validators import EntityTag
@@ -64,7 +63,12 @@ def admitted(boarded: Boarded, home: Boarded, head: Head, moment: Moment) -> Adm
     """Decide whether a response is kept, at `home` (9111 §3)."""
     if not cached(boarded, home):
         return Decline(Reason.BYPASSED)
-    return admission.judge(boarded.outbound, head, home.rule.terms, moment)
+    request = boarded.outbound
+    if home is not boarded:  # whose codings are those that a GET is asked for
+        asking = [line for line in home.outbound.fields if line[0].lower() == b"accept-encoding"]
+        fields = request.fields.without({b"accept-encoding"}).plus(*asking)
+        request = replace(request, fields=fields)
+    return admission.judge(request, head, home.rule.terms, moment)
 
 
 def entry_of(
@@ -82,11 +86,6 @@ def entry_of(
         return None
     stored = _tagged(boarded, replace(stored, length=len(body)), body)
     return Entry(boarded.key.text, stored, body, labels.plus(told), born, id=another())
-
-
-def another() -> bytes:
-    """Return an id that no other entry has."""
-    return token_hex(8).encode()
 
 
 def _tagged(boarded: Boarded, stored: Stored, body: bytes) -> Stored:

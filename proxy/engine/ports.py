@@ -28,6 +28,9 @@ class Near(Protocol):
     def get(self, digest: bytes) -> tuple[Entry, ...]:
         """Return the variants under a key's digest, none when it is unknown."""
 
+    def peek(self, digest: bytes) -> tuple[Entry, ...]:
+        """Return the same, without counting it as a use."""
+
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """Replace the variants under a digest; it may keep fewer, or none."""
 

@@ -43,14 +43,12 @@ _PIECE: Final = 65_536
 class Rendition:
     """What a client gets of an entry; `further` are lines of its head.
 
-    `stored` describes the `body`, which is empty where the client holds it already; `recoded` tells
-    that it is not as it came.
+    `stored` describes the `body`, which is empty where the client holds it already.
     """
 
     stored: Stored
     body: bytes
     further: tuple[Line, ...] = ()
-    recoded: bool = False
 
 
 class NotAcceptable:
@@ -67,7 +65,7 @@ class Renditions:
         self._coder = coder
         self._shelf = shelf
         self._tasks = tasks
-        self._making: dict[tuple[int, Coding], asyncio.Task[Coded | None]] = {}
+        self._making: dict[tuple[int, Coding], tuple[Stored, asyncio.Task[Coded | None]]] = {}
         self._polishing: set[tuple[bytes, Coding]] = set()
         self._uses: OrderedDict[tuple[bytes, Coding], int] = OrderedDict()
 
@@ -92,7 +90,8 @@ class Renditions:
         for coding in made.codings:
             found = self._known(boarded, entry, coding, made)
             if found is None:
-                coded = await self._once(boarded.key, entry, coding, made)
+                most = boarded.rule.terms.max_body
+                coded = await self._once(boarded.key, entry, coding, made, most)
                 found = None if coded is None else self._of(entry, coded, made)
             if found is not None and self._pays(found, entry, coding, made):
                 return found
@@ -126,7 +125,7 @@ class Renditions:
             return Rendition(entry.stored, entry.body, further)
         view = unmodified(boarded.outbound, entry.stored, coding)
         if view is not None:
-            return Rendition(view, b"", further, recoded=True)
+            return Rendition(view, b"", further)
         coded = entry.coded(coding)
         if coded is None:
             return None
@@ -138,7 +137,7 @@ class Renditions:
         if coded.mark == UNDECODABLE:
             return Rendition(entry.stored, entry.body, further)
         view = represented(entry.stored, coded.coding, coded.mark, len(coded.body))
-        return Rendition(view, coded.body, further, recoded=True)
+        return Rendition(view, coded.body, further)
 
     def _made_at_once(
         self, boarded: Boarded, entry: Entry, coding: Coding, made: Offer
@@ -160,20 +159,26 @@ class Renditions:
 
     # How it is made
 
-    async def _once(self, key: Key, entry: Entry, coding: Coding, made: Offer) -> Coded | None:
-        """Make a coding, with all who need it; None where that cannot be done now."""
-        name = (id(entry.stored), coding)
-        task = self._making.get(name)
-        if task is None:
-            task = asyncio.create_task(self._make(key, entry, coding, made))
-            self._making[name] = task
+    async def _once(
+        self, key: Key, entry: Entry, coding: Coding, made: Offer, most: int
+    ) -> Coded | None:
+        """Make a coding, with all who need it; None where that cannot be done now.
+
+        Decoded it may have `most` bytes, as any body that is kept.
+        """
+        name = (id(entry.stored), coding)  # held while it is in use, so that no other has this id
+        if name not in self._making:
+            task = asyncio.create_task(self._make(key, entry, coding, made, most))
+            self._making[name] = entry.stored, task
             task.add_done_callback(lambda _: self._making.pop(name))
             self._tasks.hold(task)
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._making[name][1])
 
-    async def _make(self, key: Key, entry: Entry, coding: Coding, made: Offer) -> Coded | None:
+    async def _make(
+        self, key: Key, entry: Entry, coding: Coding, made: Offer, most: int
+    ) -> Coded | None:
         if coding is Coding.IDENTITY:
-            coded = await self._decoded(made.native or coding, entry.body)
+            coded = await self._decoded(made.native or coding, entry.body, most)
         else:
             body = await self._coder.encode(coding, entry.body)
             if body is None and Coding.IDENTITY not in made.codings:
@@ -184,13 +189,14 @@ class Renditions:
         self._shelf.recode(key, entry, coded)
         return coded
 
-    async def _decoded(self, native: Coding, body: bytes) -> Coded:
-        if not body:
-            return Coded.of(Coding.IDENTITY, body)
+    async def _decoded(self, native: Coding, body: bytes, most: int) -> Coded:
         try:
-            return Coded.of(Coding.IDENTITY, await self._coder.decode(native, body))
+            plain = await self._coder.decode(native, body) if body else body
         except CodingError:
+            plain = None
+        if plain is None or len(plain) > most:
             return Coded(Coding.IDENTITY, b"", UNDECODABLE)  # nor is it tried again
+        return Coded.of(Coding.IDENTITY, plain)
 
     # What is asked for often
 

@@ -107,12 +107,12 @@ class Shelf:
     def recode(self, key: Key, entry: Entry, coded: Coded) -> Entry:
         """Keep a coding beside an entry, as long as that lies here; return the entry with it."""
         new = entry.with_coded(coded)
-        present = self._near.get(key.digest)
+        present = self._near.peek(key.digest)
         held = next((e for e in present if e.stored is entry.stored), None)
         if held is not None:
             new = held.with_coded(coded)
             self._near.put(key.digest, tuple(new if e is held else e for e in present))
-            if not any(e is new for e in self._near.get(key.digest)):  # too large with it
+            if not any(e is new for e in self._near.peek(key.digest)):  # too large with it
                 self._near.put(key.digest, present)
         if self._far is not None and entry.stored.part is None:
             self._far.recode(key.digest, new)

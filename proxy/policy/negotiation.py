@@ -16,10 +16,10 @@ from proxy.http.message import Fields, Request
 from proxy.policy.freshness import governing
 from proxy.policy.terms import Compress, Terms
 
-NEVER_CODED: Final = frozenset({204, 205, 206, 304, 416})
-"""Statuses without content, and with one that is a part of something (9110 §15.3.7)."""
-
-SUCCESSFUL: Final = range(200, 300)
+_EMPTY: Final = frozenset({204, 205, 304, 416})
+_PARTIAL: Final = 206
+_NEGOTIATED: Final = range(200, 300)
+_READS: Final = frozenset({"GET", "HEAD"})
 
 _DIGESTS: Final = frozenset({b"content-digest", b"repr-digest", b"digest", b"content-md5"})
 """Fields that are about the very bytes, coding included (9530 §2, §3; 3230; 1864)."""
@@ -39,23 +39,51 @@ class Offer:
 
 
 def offer(request: Request, accepts: Accepted, status: int, fields: Fields, terms: Terms) -> Offer:
-    """Return what of a response can be offered; `worth` asks for its length as well."""
+    """Return what of a response can be offered; `worth` asks for its length as well.
+
+    A client is told that nothing is acceptable only of what it asked to read: what a write has
+    done, and what an error has to say, is told in any case.
+    """
     native, compress = applied(fields.all(b"content-encoding")), terms.compress
-    if native is None or not _may_change(request, native, status, fields, terms):
-        codings = _as_it_is(native, accepts, status, compress)
-        return Offer(codings, native, varies=False)
+    as_it_is = (native or Coding.IDENTITY,)
+    if native is None or status in _EMPTY or not _may_change(request, native, fields, terms):
+        return Offer(_taken(as_it_is, request, accepts, status, compress), native, varies=False)
+    if status == _PARTIAL:  # 9110 §15.3.7: a part of what has been chosen already
+        return Offer(as_it_is, native, varies=True)
     if native is not Coding.IDENTITY:
         acceptable = (each for each in (native, Coding.IDENTITY) if accepts.weight(each) > 0)
-        return Offer(tuple(acceptable), native, varies=True)
-    return Offer(tuple(_ranked(accepts, compress)), native, varies=True)
+        codings = tuple(acceptable)
+    else:
+        codings = tuple(_ranked(accepts, compress))
+    told = request.method in _READS and status in _NEGOTIATED
+    return Offer(codings if codings or told else as_it_is, native, varies=True)
 
 
 def worth(made: Offer, length: int | None, compress: Compress) -> Offer:
-    """Return an offer without codings that would not pay, as far as the client takes it plain."""
+    """Return an offer without codings that would not pay, as far as the client takes it plain.
+
+    Nothing is acceptable to everybody.
+    """
+    if length == 0 and not made.codings:
+        return Offer((made.native or Coding.IDENTITY,), made.native, made.varies)
     short = length is not None and length < compress.min_size
     if not short or made.native is not Coding.IDENTITY or Coding.IDENTITY not in made.codings:
         return made
     return Offer((Coding.IDENTITY,), made.native, made.varies)
+
+
+def takes_coded(accepts: Accepted, terms: Terms) -> bool:
+    """Tell whether a client could be given what was coded here."""
+    codings = terms.compress.codings
+    return accepts != UNTOLD and any(accepts.weight(coding) > 0 for coding in codings)
+
+
+def preferred(request: Request, accepts: Accepted, terms: Terms) -> Coding | None:
+    """Return the coding that is made for a client where it can be, None for the plain body."""
+    if parse_request(request.fields.all(b"cache-control")).no_transform:
+        return None
+    best = next(_ranked(accepts, terms.compress), Coding.IDENTITY)
+    return None if best is Coding.IDENTITY else best
 
 
 def canonical(accepts: Accepted) -> bytes:
@@ -69,31 +97,33 @@ def canonical(accepts: Accepted) -> bytes:
     return b", ".join(names) or b"identity"
 
 
-def _as_it_is(
-    native: Coding | None, accepts: Accepted, status: int, compress: Compress
+def _taken(
+    as_it_is: tuple[Coding, ...],
+    request: Request,
+    accepts: Accepted,
+    status: int,
+    compress: Compress,
 ) -> tuple[Coding, ...]:
     """Return the one coding there is; none where a client that takes nothing plain would get that.
 
     Where the upstream knew what the client takes, or has coded although it was not asked to, the
-    choice was its own. What an error has to say is said in any case.
+    choice was its own.
     """
-    own = native is not Coding.IDENTITY or compress.asks_for_clients or status not in SUCCESSFUL
-    if own or accepts.weight(Coding.IDENTITY) > 0:
-        return (native or Coding.IDENTITY,)
-    return ()  # §12.5.3: "unless the identity coding is indicated as unacceptable"
+    plain = as_it_is == (Coding.IDENTITY,) and not compress.asks_for_clients
+    told = request.method in _READS and status in _NEGOTIATED and status not in _EMPTY
+    if plain and told and status != _PARTIAL and accepts.weight(Coding.IDENTITY) == 0:
+        return ()  # §12.5.3: "unless the identity coding is indicated as unacceptable"
+    return as_it_is
 
 
-def _may_change(
-    request: Request, native: Coding, status: int, fields: Fields, terms: Terms
-) -> bool:
+def _may_change(request: Request, native: Coding, fields: Fields, terms: Terms) -> bool:
     """Tell whether the coding of a response may be changed at all.
 
     9110 §7.7 and 9111 §5.2.1.6, §5.2.2.6: not where either side says no-transform.
     """
     said, compress = governing(fields, terms.targets)[0], terms.compress
     forbidden = (
-        status in NEVER_CODED
-        or not _DIGESTS.isdisjoint(fields.names())
+        not _DIGESTS.isdisjoint(fields.names())
         or said.no_transform
         or parse_response(fields.all(b"cache-control")).no_transform
         or parse_request(request.fields.all(b"cache-control")).no_transform

@@ -11,9 +11,9 @@ from typing import Final
 from proxy.http.coded_tags import CodedTag, coded_tag, plain, taken_apart
 from proxy.http.codings import Coding
 from proxy.http.message import Fields, Line, Request
-from proxy.http.validators import ANY, parse_etag, parse_tags
+from proxy.http.validators import ANY, EntityTag, parse_etag, parse_tags
 from proxy.policy.stored import Stored
-from proxy.policy.validation import not_modified
+from proxy.policy.validation import READS, not_modified
 
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 _RANGE: Final = frozenset({b"range", b"if-range"})
@@ -61,6 +61,8 @@ def held(request: Request, stored: Stored, coding: Coding) -> bytes | None:
     tag = stored.etag
     if tag is None or tag.weak or stored.status != 200:  # noqa: PLR2004 - 9110 §13.2.1
         return None
+    if request.method not in READS:
+        return None
     for parts in _coded_tags(request):
         if parts.coding is coding and parts.base.opaque == tag.opaque:
             return parts.mark
@@ -81,50 +83,59 @@ def unmodified(request: Request, stored: Stored, coding: Coding) -> Stored | Non
 def by_tag_alone(request: Request) -> Request:
     """Return a request without a range on condition of a date: that is the same in all codings.
 
-    9110 §13.1.5, §8.8.2.2: no strong validator of what was coded here.
+    9110 §13.1.5, §8.8.1: so it is no strong validator for who could have been given several.
     """
-    condition = request.fields.joined(b"if-range")
-    if condition is None or parse_etag(condition) is not None:
+    fields = request.fields
+    condition = fields.joined(b"if-range")
+    by_date = condition is not None and parse_etag(condition) is None
+    if b"range" not in fields or not (by_date or b"if-unmodified-since" in fields):
         return request
-    return replace(request, fields=request.fields.without(_RANGE))
+    return replace(request, fields=fields.without(_RANGE))
 
 
-def as_upstream_knows(request: Request) -> Request:
+def as_upstream_knows(request: Request, given: Coding | None) -> Request:
     """Return a request with the upstream's own tags in its conditions.
 
-    A range of what was coded here is nothing that the upstream could give: it is asked for the
-    whole.
+    `given` is the coding that the client would be given: of other ones the upstream cannot say
+    whether they were modified, since that would not be what is selected (§13.1.2). A range of what
+    was coded here is nothing that the upstream could give: it is asked for the whole.
     """
     fields = request.fields
     if not any(_MARKED in value for name in _CONDITIONS for value in fields.all(name)):
         return request
-    asked = parse_etag(fields.joined(b"if-range"))
-    if asked is not None and taken_apart(asked) is not None:
+    tags = parse_tags(fields.all(b"if-match"))
+    ranged = parse_etag(fields.joined(b"if-range"))
+    named = (*(() if tags is ANY else tags), *(() if ranged is None else (ranged,)))
+    if any(taken_apart(tag) is not None for tag in named):
         fields = fields.without(_RANGE)
-    return replace(request, fields=Fields(_known(line) for line in fields))
+    return replace(request, fields=Fields(line for each in fields for line in _known(each, given)))
 
 
 _CONDITIONS: Final = (b"if-none-match", b"if-match", b"if-range")
 
 
-def _known(line: Line) -> Line:
-    if line[0].lower() not in {b"if-none-match", b"if-match"} or _MARKED not in line[1]:
-        return line
-    tags = parse_tags((line[1],))
-    if tags is ANY:
-        return line
-    return line[0], b", ".join(dict.fromkeys(plain(tag).render() for tag in tags))
+def _known(line: Line, given: Coding | None) -> Iterator[Line]:
+    name, tags = line[0].lower(), parse_tags((line[1],))
+    if name not in {b"if-none-match", b"if-match"} or _MARKED not in line[1] or tags is ANY:
+        yield line
+        return
+    known = (tag for tag in tags if name == b"if-match" or _is_of(tag, given))
+    if listed := dict.fromkeys(plain(tag).render() for tag in known):
+        yield line[0], b", ".join(listed)
 
 
-def retold(request: Request, fields: Fields) -> Fields:
+def _is_of(tag: EntityTag, given: Coding | None) -> bool:
+    parts = taken_apart(tag)
+    return parts is None or parts.coding is given
+
+
+def retold(request: Request, fields: Fields, given: Coding | None) -> Fields:
     """Return the fields of the upstream's 304 with the tag by which the client knows its copy."""
     told = parse_etag(fields.first(b"etag"))
-    if told is None or told.weak:
-        return fields
     for parts in _coded_tags(request):
-        if parts.base.opaque == told.opaque:
-            tag = coded_tag(told, parts.coding, parts.mark)
-            return fields.without({b"etag"}).plus((b"ETag", tag.render()), *varying(fields))
+        if told is not None and parts.coding is given and parts.base.opaque == told.opaque:
+            tag = coded_tag(EntityTag(told.opaque), parts.coding, parts.mark)
+            return fields.without({b"etag"}).plus((b"ETag", tag.render()))
     return fields
 
 

@@ -127,7 +127,12 @@ def _unsatisfiable(stored: Stored, size: int, common: tuple[Line, ...]) -> Shape
 
 
 def _several(stored: Stored, slices: tuple[slice, ...], common: tuple[Line, ...]) -> Shape | None:
-    """Return a 206 of several parts (9110 §14.6); None where the whole would be shorter."""
+    """Return a 206 of several parts (9110 §14.6); None where the whole would be shorter.
+
+    Nor of what is coded: to undo that of the parts and what is between them gives nothing (§8.4).
+    """
+    if b"content-encoding" in stored.fields:
+        return None
     boundary = _boundary(stored, slices)
     pieces: list[Piece] = []
     for each in slices:

@@ -12,6 +12,7 @@ from proxy.http.message import Fields, Head, Line, Request
 from proxy.http.validators import ANY, parse_etag, parse_tags, strong_match, weak_match
 from proxy.policy.stored import Stored
 
+READS: Final = frozenset({"GET", "HEAD"})
 CONDITIONS: Final = frozenset(
     {b"if-none-match", b"if-modified-since", b"if-range", b"if-match", b"if-unmodified-since"}
 )
@@ -95,7 +96,7 @@ def not_modified(request: Request, stored: Stored) -> bool:
 
     Conditions count only where the answer would be a success (§13.2.1).
     """
-    if stored.status not in {200, 206}:
+    if stored.status not in {200, 206} or request.method not in READS:
         return False
     if b"if-none-match" in request.fields:
         tags = parse_tags(request.fields.all(b"if-none-match"))

@@ -111,7 +111,7 @@ class _OrSwitch:
         return {"anyOf": [{"enum": ["on", "off", True, False]}, handler(core)]}
 
 
-NOT_COMPRESSED: Final = CompressModel.model_construct(codings=(), types=("text/*",))
+NOT_COMPRESSED: Final = CompressModel().model_copy(update={"codings": ()})
 Compressing = Annotated[CompressModel, BeforeValidator(_compressing), _OrSwitch()]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.http.codings import UNTOLD, Accepted, Coding, accepted
 from proxy.http.message import Request
-from proxy.policy.negotiation import Offer, canonical, offer, worth
+from proxy.policy.negotiation import Offer, canonical, offer, preferred, takes_coded, worth
 from proxy.policy.terms import Ask, Compress, Terms
 from tests.policy.cases import GET, ask, fields, table
 
@@ -83,9 +83,45 @@ def test_9111_5_2_1_6_a_request_can_forbid_it_too() -> None:
     assert offered("br", JSON, request=request).codings == (PLAIN,)
 
 
-@pytest.mark.parametrize("status", [204, 205, 206, 304, 416])
-def test_what_has_no_content_or_a_part_of_it_stays(status: int) -> None:
-    assert offered("br", JSON, status=status) == Offer((PLAIN,), PLAIN, varies=False)
+@pytest.mark.parametrize("status", [204, 205, 304, 416])
+@pytest.mark.parametrize("accepts", ["br", "br, identity;q=0"])
+def test_what_has_no_content_stays(status: int, accepts: str) -> None:
+    assert offered(accepts, JSON, status=status) == Offer((PLAIN,), PLAIN, varies=False)
+
+
+def test_9110_15_3_7_a_part_is_one_of_what_varies() -> None:
+    assert offered("br", JSON, status=206) == Offer((PLAIN,), PLAIN, varies=True)
+    assert offered("br, identity;q=0", JSON, status=206).codings == (PLAIN,)
+    assert not offered("br", PNG, status=206).varies
+
+
+@pytest.mark.parametrize("lines", [[JSON], [PNG], [JSON, "Content-Encoding: gzip"]])
+def test_what_a_write_has_done_is_told_in_any_case(lines: list[str]) -> None:
+    request = ask(method="POST")
+    assert offered("identity;q=0", *lines, request=request).codings
+
+
+def test_nothing_at_all_is_acceptable_to_everybody() -> None:
+    for line in (JSON, PNG):
+        assert worth(offered("identity;q=0", line), 0, Compress()).codings == (PLAIN,)
+
+
+@pytest.mark.parametrize(
+    ("accepts", "given"),
+    [(None, None), ("", None), ("br", BR), ("gzip, br", BR), ("identity, br;q=0.5", None)],
+)
+def test_preferred(accepts: str | None, given: Coding | None) -> None:
+    assert preferred(GET, takes(accepts), Terms()) is given
+    assert preferred(ask("Cache-Control: no-transform"), takes(accepts), Terms()) is None
+    assert preferred(GET, takes(accepts), OFF) is None
+
+
+@pytest.mark.parametrize(
+    ("accepts", "coded"), [(None, False), ("", False), ("deflate", False), ("gzip;q=0.1", True)]
+)
+def test_takes_coded(accepts: str | None, *, coded: bool) -> None:
+    assert takes_coded(takes(accepts), Terms()) is coded
+    assert not takes_coded(takes(accepts), OFF)
 
 
 @pytest.mark.parametrize("status", [200, 203, 301, 404, 410, 500])

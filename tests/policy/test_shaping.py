@@ -295,6 +295,12 @@ def test_how_many_ranges_are_answered(spec: str, status: int, count: int) -> Non
     assert (found.status, len(slices)) == (status, count)
 
 
+def test_9110_8_4_what_is_coded_is_not_put_into_parts() -> None:
+    coded = replace(stored(FRESH, TAG, "Content-Encoding: gzip"), length=2_000)
+    assert shaped(ranged("0-1,10-19"), coded).status == 200
+    assert shaped(ranged("0-1"), coded).status == 206
+
+
 def test_without_a_media_type_the_parts_have_none() -> None:
     untyped = replace(stored(FRESH), length=2_000)
     _, pieces = parts_of(shaped(ranged("0-1,10-19"), untyped))

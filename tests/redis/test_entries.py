@@ -426,6 +426,14 @@ async def test_a_coding_of_what_is_too_large_to_be_shared_stays_here(server: Red
         assert tier.entries.waiting == 0
 
 
+async def test_codings_that_are_too_large_to_be_shared_stay_here(server: RedisServer) -> None:
+    async with open_tier(server.url, max_object=9) as tier:
+        own = replace(entry(), id=OWN)
+        for each in (b"0123456789", b"01234"):
+            tier.entries.recode(DIGEST, own.with_coded(replace(BR, body=each)))
+            assert (tier.entries.waiting > 0) is (len(each) <= 9)
+
+
 async def test_a_coding_that_redis_does_not_take_fails_nobody(
     server: RedisServer, tier: Tier
 ) -> None:

@@ -155,7 +155,8 @@ class RedisEntries:
 
     def recode(self, digest: bytes, entry: Entry) -> None:
         """See `Far.recode`."""
-        if entry.id and len(entry.body) <= self._max_object:
+        codings = sum(len(each.body) for each in entry.codings)
+        if entry.id and max(len(entry.body), codings) <= self._max_object:
             key = self._keys.place(digest, entry.stored.selecting)
             self._begin(digest, entry.cost, partial(self._replace, key, entry))
 
