@@ -22,7 +22,8 @@ both. An unknown field, a duplicate key or a bad value is an error that names fi
 key and remedy, and nothing starts. `sidecache validate FILE` checks, `sidecache schema` prints the
 JSON Schema for editors, and [config/sidecache.yaml](../config/sidecache.yaml) shows every knob.
 
-This page is generated from the models in `proxy/rules/schema.py` and `proxy/sections.py`.
+This page is generated from the models in `proxy/rules/schema.py`, `proxy/sections.py`
+and `proxy/edge/limits.py`.
 
 ## How a rule is found
 
@@ -106,6 +107,7 @@ _SECTIONS: Final = {
     "RedisStore": "`store.redis`",
     "Secret": "`store.redis.password`",
     "TlsFiles": "`store.redis.tls`",
+    "Edge": "`edge`",
     "Log": "`log`",
     "CacheStatusField": "`cache_status`",
     "RuleModel": "`rules[]`",
