@@ -16,7 +16,8 @@ import uvicorn
 
 from proxy.app import DataPlane, Service
 from proxy.cli.options import config_option
-from proxy.edge.protocol import Protocol
+from proxy.edge.doorway import Doorway
+from proxy.edge.protocol import entrance
 from proxy.errors import ConfigError
 from proxy.rules.endpoints import Address
 from proxy.settings import load
@@ -102,7 +103,7 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
     """Serve both listeners until SIGTERM or SIGINT, then finish what is under way."""
     servers = [(data_server(service), data)]
     if admin is not None:
-        servers.append((_server(service.admin, http=Protocol, lifespan="off"), admin))
+        servers.append((_server(service.admin, http=entrance(Doorway()), lifespan="off"), admin))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, [server for server, _ in servers])
@@ -112,7 +113,9 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
 
 def data_server(service: Service) -> uvicorn.Server:
     """Return the server of the data plane, set up as it runs in production."""
-    return _server(DataPlane(service), http=Protocol, lifespan="on")
+    app = DataPlane(service)
+    doorway = Doorway(service.settings.edge, app)
+    return _server(app, http=entrance(doorway), lifespan="on")
 
 
 def _server(app: Any, **options: Any) -> uvicorn.Server:  # noqa: ANN401 - uvicorn's own types

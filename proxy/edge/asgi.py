@@ -7,9 +7,12 @@ This module must not know how an answer is found.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from proxy.edge.access import AccessLog, Exchange
+from proxy.edge.limits import NO_LIMITS_SET, Edge
+from proxy.edge.refusals import REFUSAL, advice
 from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
 from proxy.engine.answer import Account, Answer, cut, failure
 from proxy.engine.corridor import Corridor
@@ -38,11 +41,13 @@ class Door:
         stats: Stats,
         access: AccessLog,
         purge_method: PurgeMethod | None = None,
+        edge: Edge = NO_LIMITS_SET,
     ) -> None:
         self._corridor = corridor
         self._stats = stats
         self._access = access
         self._purge_method = purge_method
+        self._edge = edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP is refused."""
@@ -59,7 +64,9 @@ class Door:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         delivery = _Delivery(send, self._stats, self._access)
         try:
-            request = request_of(scope)
+            if REFUSAL in scope:
+                raise scope[REFUSAL]
+            request = request_of(scope, self._edge)
             if request.method == "PURGE" and self._purge_method is not None:
                 delivery.closing |= request.has_body
                 await delivery.deliver(request, await self._purge_method(request))
@@ -123,6 +130,7 @@ class _Delivery:
         account = Account(NO_RULE, Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
         self.closing = True
         answer = failure(error.status, error.title, str(error), account, name)
+        answer = replace(answer, fields=answer.fields.plus(*advice(error)))
         await self.deliver(request, answer)
 
     async def deliver(self, request: Request, answer: Answer) -> None:

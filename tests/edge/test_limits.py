@@ -1,4 +1,4 @@
-"""The settings of the edge: their defaults, what is read from a variable, which hosts are served."""
+"""The settings of the edge: their defaults, what a variable holds, which hosts are served."""
 
 import pytest
 from pydantic import ValidationError
