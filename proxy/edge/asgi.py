@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.edge.access import AccessLog, Exchange
+from proxy.edge.extensions import Informer, informer
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.edge.refusals import REFUSAL, advice
 from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
-from proxy.engine.answer import Account, Answer, cut, failure
+from proxy.engine.answer import Account, Answer, cut, failure, reason_of
 from proxy.engine.corridor import Corridor
 from proxy.engine.stats import Stats
 from proxy.engine.visit import Visit
-from proxy.errors import ClientGone, RequestError, UpstreamError
+from proxy.errors import ClientGone, RequestError, Unsendable, UpstreamError
 from proxy.http.message import Request
 from proxy.policy.reasons import Reason
 
@@ -62,7 +63,7 @@ class Door:
                 self._stats.in_flight -= 1
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        delivery = _Delivery(send, self._stats, self._access)
+        delivery = _Delivery(send, self._stats, self._access, self._corridor.snapshot.name)
         try:
             if REFUSAL in scope:
                 raise scope[REFUSAL]
@@ -73,7 +74,7 @@ class Door:
                 return
             visit = self._corridor.visit(request)
         except RequestError as error:
-            await delivery.refuse(refused(scope), error, self._corridor.snapshot.name)
+            await delivery.refuse(refused(scope), error)
             return
         if b"upgrade" in request.fields:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree
@@ -83,6 +84,8 @@ class Door:
             await delivery.deliver(request, answer)
             return
         body = RequestBody(receive) if request.has_body else None
+        delivery.informer = informer(scope)
+        visit = replace(visit, informed=delivery.informer)
         await _while_connected(self._fetched(request, visit, body, delivery), receive, body)
 
     async def _fetched(
@@ -117,27 +120,31 @@ async def _while_connected(
 class _Delivery:
     """One answer on its way out: sent, counted, logged."""
 
-    def __init__(self, send: Send, stats: Stats, access: AccessLog) -> None:
+    def __init__(self, send: Send, stats: Stats, access: AccessLog, name: str) -> None:
         self._send = send
+        self._name = name
         self._stats = stats
         self._access = access
         self._started = time.perf_counter()
         self._sent = 0
         self.closing = False
+        self.informer: Informer | None = None
 
-    async def refuse(self, request: Request, error: RequestError, name: str) -> None:
+    async def refuse(self, request: Request, error: RequestError) -> None:
         """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
         account = Account(NO_RULE, Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
         self.closing = True
-        answer = failure(error.status, error.title, str(error), account, name)
+        answer = failure(error.status, error.title, str(error), account, self._name)
         answer = replace(answer, fields=answer.fields.plus(*advice(error)))
         await self.deliver(request, answer)
 
     async def deliver(self, request: Request, answer: Answer) -> None:
         """Send an answer, then count and log it."""
         account = answer.account
+        if self.informer is not None:
+            self.informer.over = True
         try:
-            await self._write(request, answer)
+            answer, account = await self._written(request, answer)
         except UpstreamError as error:
             # The head is gone; returning without an end makes the server cut the connection.
             account = cut(account, error)
@@ -148,6 +155,17 @@ class _Delivery:
             self._stats.record(account, seconds, self._sent)
             exchange = Exchange(request, answer.status, account, time.time(), seconds, self._sent)
             self._access.record(exchange)
+
+    async def _written(self, request: Request, answer: Answer) -> tuple[Answer, Account]:
+        """Write an answer, or our own 502 in the place of one that HTTP/1.1 cannot carry."""
+        try:
+            await self._write(request, answer)
+        except Unsendable as error:
+            account = replace(answer.account, failed=reason_of(error), storing=None)
+            told = failure(error.status, error.title, str(error), account, self._name)
+            await self._write(request, told)
+            return replace(told, stream=answer.stream), account
+        return answer, answer.account
 
     async def _write(self, request: Request, answer: Answer) -> None:
         await self._send(

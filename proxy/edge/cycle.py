@@ -70,6 +70,12 @@ class Cycle(RequestResponseCycle):
         self.reading = False
         """Whether the application is waiting for more of the request's body."""
 
+    @property
+    def may_be_informed(self) -> bool:
+        """Whether an interim response can be written before the answer (9110 §15.2)."""
+        version = cast("dict[str, Any]", self.scope)["http_version"]
+        return not (self.response_started or self.disconnected) and version == "1.1"
+
     async def receive(self) -> Any:  # noqa: ANN401 - ASGI
         """Return the next piece of the request, or that the client has left."""
         if self.waiting_for_100_continue and not self.transport.is_closing():

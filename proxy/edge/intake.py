@@ -64,8 +64,11 @@ class Intake(HttpToolsProtocol):
     upgrading = False
     """Whether the request that came last asks for another protocol."""
 
+    extensions: dict[str, dict[str, Any]] = {}  # noqa: RUF012 - replaced, never changed
+    """What the scope offers beyond ASGI; see `edge.extensions`."""
+
     unparsed = 0
-    """Bytes since the parser last told of anything."""
+    """Bytes since the parser last told of anything; not 0 while a head has begun."""
     received = 0
     """Bytes of the current body as it came, framing and all."""
     _size = _count = _data = 0
@@ -108,6 +111,7 @@ class Intake(HttpToolsProtocol):
         if self.last:
             raise Behind
         super().on_message_begin()
+        self.unparsed = self.unparsed or 1
         self._codings = self._expectations = ()
         self._length = None
 
@@ -150,6 +154,7 @@ class Intake(HttpToolsProtocol):
         expecting = self._expected(version)
         self._locate(scope)
         scope["headers"] = tuple(self.headers)
+        scope["extensions"] = self.extensions
         self.upgrading = self.parser.should_upgrade()
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.upgrading
         self.in_head = False

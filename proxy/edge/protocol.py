@@ -8,7 +8,8 @@ not know what a request is about.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from uvicorn.config import Config
@@ -18,10 +19,13 @@ from uvicorn.server import ServerState
 
 from proxy.edge.cycle import Cycle
 from proxy.edge.doorway import Admission, Doorway
+from proxy.edge.extensions import INFORMATIONAL
 from proxy.edge.intake import TARGET, Behind, Intake
+from proxy.edge.outgoing import interim
 from proxy.edge.refusals import REFUSAL
 from proxy.edge.watch import Stage, Watch
-from proxy.errors import Crowded, RequestError
+from proxy.errors import Crowded, RequestError, Unsendable
+from proxy.http.message import Line
 
 _PIECE: Final = 8_192
 """Bytes parsed at a time, so that one read cannot bring thousands of requests."""
@@ -46,6 +50,7 @@ class Protocol(Intake):
         self.waiting = b""
         """Bytes that are not parsed yet: enough requests wait already."""
         self.written = 0
+        self.extensions = {INFORMATIONAL: {"write": self.inform}}
         self._watch = Watch(self, doorway)
         self._answering: Cycle | None = None
         self._leaving = False
@@ -111,6 +116,18 @@ class Protocol(Intake):
         """Write, and count it for the deadline of slow readers."""
         self.written += len(data)
         self.transport.write(data)
+
+    def inform(self, status: int, lines: Iterable[Line]) -> None:
+        """Write an interim response to the request that is being answered, or drop it.
+
+        "A server MUST NOT send a 1xx response to an HTTP/1.0 client" (9110 §15.2). One that is no
+        interim response, comes late or finds a client that does not read is not worth an error.
+        """
+        cycle = self._answering
+        if cycle is None or not cycle.may_be_informed or self.flow.write_paused:
+            return
+        with suppress(Unsendable):
+            self.write(interim(status, lines))
 
     def take_in(self) -> None:
         """Read on, but where enough waits to be parsed."""

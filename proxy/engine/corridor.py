@@ -130,7 +130,8 @@ class Corridor:
         self, visit: Visit, body: AsyncIterator[bytes] | None, *, collapsed: bool
     ) -> Answer:
         """Answer with what lies on the shelf by now, or fetch after all."""
-        again = replace(self._judged_again(visit.boarded), arrived=visit.arrived)
+        again = self._judged_again(visit.boarded)
+        again = replace(again, arrived=visit.arrived, informed=visit.informed)
         if again.entry is not None and isinstance(again.verdict, Fresh | Stale):
             account = replace(self._account(visit), collapsed=collapsed)
             return self._stored(again, again.entry, account)
@@ -144,7 +145,7 @@ class Corridor:
         boarded = visit.boarded
         found = await self.shelf.look_further(boarded, visit.arrived)
         again = judged(boarded, self.shelf, self._now(), self._clock.draw(), found=found)
-        return replace(again, arrived=visit.arrived)
+        return replace(again, arrived=visit.arrived, informed=visit.informed)
 
     async def _lead(
         self,
@@ -166,7 +167,7 @@ class Corridor:
         incomplete = held if visit.verdict.reason is Reason.PARTIAL else None
         awaited = shared and not reuse.asked(visit.boarded.outbound).no_cache
         answered = partial(self._answered, visit.boarded) if awaited else None
-        errand = Errand(visit.boarded, body, validating, incomplete, answered)
+        errand = Errand(visit.boarded, body, validating, incomplete, answered, visit.informed)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
         return await self._arrived(visit, landing, ticket, collapsed=collapsed)

@@ -26,7 +26,7 @@ from proxy.engine.flights import (
 )
 from proxy.engine.freshening import freshened, heeded
 from proxy.engine.keeping import LASTING, OF_THE_REQUEST, PASS_FOR, admitted, cached, home_of
-from proxy.engine.ports import Clock, Inbound, Outbound, Upstream
+from proxy.engine.ports import Clock, Inbound, Informed, Outbound, Upstream
 from proxy.engine.purge import Born
 from proxy.engine.purging import Purging
 from proxy.errors import InternalError, SidecacheError, UpstreamUnreachable
@@ -53,7 +53,7 @@ class Errand:
     """What to fetch: a request, its body if it has one, the entry to validate or to complete.
 
     `answered` tells whether what is on the shelf by now will do; None for a fetch that no other
-    can stand in for.
+    can stand in for. `informed` hears of interim responses, which are for the leader alone.
     """
 
     boarded: Boarded
@@ -61,6 +61,7 @@ class Errand:
     entry: Entry | None = None
     part: Entry | None = None
     answered: Callable[[], bool] | None = None
+    informed: Informed | None = None
 
 
 class Fetcher:
@@ -121,7 +122,7 @@ class Fetcher:
         departed = self._clock.now()
         repeatable = errand.body is None and errand.entry is None and request.method in IDEMPOTENT
         timeouts = errand.boarded.rule.terms.timeouts
-        outbound = Outbound(request, errand.body, timeouts, repeatable)
+        outbound = Outbound(request, errand.body, timeouts, repeatable, errand.informed)
         try:
             inbound = await self._upstream.send(outbound)
         except UpstreamUnreachable:

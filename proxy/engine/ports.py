@@ -137,18 +137,24 @@ class PurgeLog(Protocol):
         """
 
 
+Informed = Callable[[Head], None]
+"""What hears of interim responses (9110 §15.2); it neither waits nor raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """A request on its way to the upstream; `body` is read once, None when there is none.
 
     `repeatable` allows a second attempt where a kept-alive connection gave no byte (9110
     §9.2.2). A validation is not repeated: a lost connection is what stale answers are for.
+    `informed` is told the head of each 1xx response but 100 and 101, as it comes.
     """
 
     request: Request
     body: AsyncIterator[bytes] | None
     timeouts: Timeouts
     repeatable: bool = False
+    informed: Informed | None = None
 
 
 class Inbound(Protocol):
