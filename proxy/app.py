@@ -70,7 +70,7 @@ class Service:
         gate = Gate(tokens(settings, environ), self._clock.now)
         access = AccessLog(self._writer.write, settings.log.access)
         purge = PurgeMethod(control, gate) if settings.purge_method else None
-        self.data = Door(self.corridor, self.stats, access, purge, settings.edge)
+        self.data = Door(self.corridor, self.stats, access, purge, edge=settings.edge)
         self.admin: FastAPI = create_admin(control, gate)
 
     def _corridor(self, config_name: str) -> Corridor:

@@ -5,6 +5,10 @@
         pairs of lower-case name and value. It never waits and never raises: what cannot be sent,
         comes after the head or is for an HTTP/1.0 client is dropped.
 
+    scope["extensions"]["sidecache.tunnel"]["open"](protocol, lines)
+        answers a request for another protocol with 101 and returns the way to the client, a
+        `proxy.engine.ports.Tunnel`; HTTP has then ended on the connection. Raises `ClientGone`.
+
 A server without them serves as well; the interim responses are dropped there. This module must
 not know how they are written.
 """
@@ -13,11 +17,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from proxy.edge.requests import Scope
+from proxy.engine.ports import Tunnel
 from proxy.http.hops import end_to_end
 from proxy.http.message import Head, Line
 
 INFORMATIONAL: Final = "sidecache.informational"
 """The extension for interim responses (9110 §15.2)."""
+
+TUNNEL: Final = "sidecache.tunnel"
+"""The extension for other protocols (9110 §7.8)."""
 
 
 class WriteInterim(Protocol):
@@ -45,6 +53,15 @@ def informer(scope: Scope) -> Informer | None:
     """Return what passes interim responses on; None where the server cannot."""
     offered: Callable[..., Any] | None = offers(scope, INFORMATIONAL).get("write")
     return None if offered is None else Informer(offered)
+
+
+OpenTunnel = Callable[[bytes, Iterable[Line]], Tunnel]
+"""Answers with 101 and returns the way to the client."""
+
+
+def tunnel_opener(scope: Scope) -> OpenTunnel | None:
+    """Return what opens a tunnel to the client; None where the server cannot."""
+    return offers(scope, TUNNEL).get("open")
 
 
 def offers(scope: Scope, name: str) -> dict[str, Any]:

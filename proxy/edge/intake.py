@@ -196,6 +196,22 @@ class Intake(HttpToolsProtocol):
         """Whether the head of the request that came last announces a body (9112 §6.3)."""
         return bool(self._codings) or bool((self._length or b"").strip(b"0"))
 
+    def scope_of_rest(self) -> dict[str, Any]:
+        """Return what can be said of a request that was not read to the end of its head."""
+        url = getattr(self, "url", b"")
+        return {
+            "type": "http",
+            "http_version": "1.1",
+            "method": self.parser.get_method().decode("ascii") if url else "-",
+            "path": "",
+            "headers": (),
+            "client": self.client,
+            "server": self.server,
+            "scheme": self.scheme,
+            **(self.scope or {}),
+            TARGET: url,
+        }
+
     def go_on_with_body(self) -> None:
         """Read the body of a request whose upgrade is not heeded (9110 §7.8).
 

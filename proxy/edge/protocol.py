@@ -19,12 +19,13 @@ from uvicorn.server import ServerState
 
 from proxy.edge.cycle import Cycle
 from proxy.edge.doorway import Admission, Doorway
-from proxy.edge.extensions import INFORMATIONAL
-from proxy.edge.intake import TARGET, Behind, Intake
-from proxy.edge.outgoing import interim
+from proxy.edge.extensions import INFORMATIONAL, TUNNEL
+from proxy.edge.intake import Behind, Intake
+from proxy.edge.outgoing import interim, switching
 from proxy.edge.refusals import REFUSAL
+from proxy.edge.tunnel import ClientTunnel
 from proxy.edge.watch import Stage, Watch
-from proxy.errors import Crowded, RequestError, Unsendable
+from proxy.errors import ClientGone, Crowded, RequestError, Unsendable
 from proxy.http.message import Line
 
 _PIECE: Final = 8_192
@@ -50,7 +51,13 @@ class Protocol(Intake):
         self.waiting = b""
         """Bytes that are not parsed yet: enough requests wait already."""
         self.written = 0
-        self.extensions = {INFORMATIONAL: {"write": self.inform}}
+        self.extensions = {
+            INFORMATIONAL: {"write": self.inform},
+            TUNNEL: {"open": self.open_tunnel},
+        }
+        self._tunnel: ClientTunnel | None = None
+        self._early = b""
+        """What came behind a request for another protocol, before anybody agreed."""
         self._watch = Watch(self, doorway)
         self._answering: Cycle | None = None
         self._leaving = False
@@ -82,6 +89,15 @@ class Protocol(Intake):
         self.doorway.leave(self._watch)
         self.pipeline.clear()
         self._forsake()
+        if self._tunnel is not None:
+            self._tunnel.lose()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Take the client's end: in a tunnel one direction's, else that of all."""
+        if self._tunnel is None:
+            return None
+        self._tunnel.feed_end()
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, as far as its turn may come soon."""
@@ -116,6 +132,8 @@ class Protocol(Intake):
         """Write, and count it for the deadline of slow readers."""
         self.written += len(data)
         self.transport.write(data)
+        if self._tunnel is not None:
+            self._watch.restart()
 
     def inform(self, status: int, lines: Iterable[Line]) -> None:
         """Write an interim response to the request that is being answered, or drop it.
@@ -128,6 +146,20 @@ class Protocol(Intake):
             return
         with suppress(Unsendable):
             self.write(interim(status, lines))
+
+    def open_tunnel(self, protocol: bytes, lines: Iterable[Line]) -> ClientTunnel:
+        """Answer a request for another protocol with 101 and return the way to the client.
+
+        `lines` are the upstream's. Raises `ClientGone`, or `Unsendable` with nothing written.
+        """
+        cycle = self._answering
+        if cycle is None or cycle.disconnected or self.stage is not Stage.SWITCHED:
+            raise ClientGone("the client left before its tunnel was open")
+        self.write(switching(protocol, lines))
+        cycle.take_over()
+        self._tunnel, self._early = ClientTunnel(self, self._early), b""
+        self.take_in()
+        return self._tunnel
 
     def take_in(self) -> None:
         """Read on, but where enough waits to be parsed."""
@@ -201,6 +233,13 @@ class Protocol(Intake):
 
     def _beyond(self, data: bytes) -> None:
         """Take bytes that are not HTTP, or of a request that nobody will answer."""
+        if self._tunnel is not None:
+            self._watch.restart()
+            self._tunnel.feed(data)
+        elif self.stage is Stage.SWITCHED:
+            self._early += data
+            if len(self._early) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
 
     def _queue(self, cycle: Cycle, app: Any) -> None:  # noqa: ANN401 - ASGI
         before = self.pending
@@ -216,20 +255,7 @@ class Protocol(Intake):
 
     def _refusal(self, error: RequestError) -> Cycle:
         """Return the cycle that answers what could not be read to its end."""
-        url = getattr(self, "url", b"")
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": self.parser.get_method().decode("ascii") if url else "-",
-            "path": "",
-            "headers": (),
-            "client": self.client,
-            "server": self.server,
-            "scheme": self.scheme,
-            **(self.scope or {}),
-            TARGET: url,
-            REFUSAL: error,
-        }
+        scope = {**self.scope_of_rest(), REFUSAL: error}
         cycle = Cycle(self, scope, expecting=False, keep_alive=False)
         cycle.more_body = False
         return cycle

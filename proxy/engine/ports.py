@@ -185,6 +185,44 @@ class Upstream(Protocol):
         """Close every connection."""
 
 
+class Tunnel(Protocol):
+    """One end of a connection on which HTTP has ended (9110 §7.8): bytes, both ways."""
+
+    async def read(self) -> bytes:
+        """Return what has come, waiting for it; nothing once the other side has said all.
+
+        Raises `UpstreamError` or `ClientGone` where it is lost.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Send, and wait while the other side is slow; raises as `read` does."""
+
+    async def end(self) -> None:
+        """Say that nothing more will be sent; what comes can still be read."""
+
+    async def aclose(self) -> None:
+        """Close. May be called more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The upstream has answered 101, and this is the way on."""
+
+    head: Head
+    tunnel: Tunnel
+
+
+class Tunnels(Protocol):
+    """An upstream that can be asked for another protocol; beside `Upstream`, where it can."""
+
+    async def open(self, outbound: Outbound) -> Switched | Inbound:
+        """Send a request whose fields hold Connection and Upgrade, on a connection of its own.
+
+        Returns the answer where it is another one than 101. Raises `UpstreamError` where there is
+        none, or a 101 is not for what was asked.
+        """
+
+
 class Transcoder(Protocol):
     """One body on its way through a coding, piece by piece; its work is never long on the loop."""
 

@@ -74,6 +74,7 @@ class Reason(Enum):
     PRECONDITION = "precondition"
     AMBIGUOUS_TARGET = "ambiguous-target"
     UNVERIFIED = "unverified"
+    TUNNEL = "tunnel"
 
     ONLY_IF_CACHED = "only-if-cached"
     MAX_FORWARDS = "max-forwards"
@@ -172,6 +173,11 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "miss",
         "rule",
         "The purge log has been out of reach for too long to serve anything that is stored.",
+    ),
+    Reason.TUNNEL: _forward(
+        "bypass",
+        "9110 §7.8",
+        "The request asks for another protocol, and the rule lets it through.",
     ),
     Reason.ONLY_IF_CACHED: _refuse(
         "9111 §5.2.1.7", "The request wants a stored answer only, and none can be used: 504."
