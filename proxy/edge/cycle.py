@@ -17,6 +17,8 @@ from proxy.errors import Unsendable
 
 _START: Final = "http.response.start"
 _BODY: Final = "http.response.body"
+_LARGE: Final = 262_144
+"""Bytes above which a body is written in pieces."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -104,7 +106,7 @@ class Cycle(RequestResponseCycle):
         if expected is _START:
             self._begin(message["status"], message.get("headers", ()))
         else:
-            self._go_on(message.get("body", b""), more=message.get("more_body", False))
+            await self._send_body(message.get("body", b""), more=message.get("more_body", False))
 
     def take_over(self) -> None:
         """End HTTP here: the answer is a 101, and what follows is another protocol's."""
@@ -129,6 +131,23 @@ class Cycle(RequestResponseCycle):
             self._wire.write(self._head)
             self._head = None
 
+    async def _send_body(self, body: bytes, *, more: bool) -> None:
+        """Write a piece of the body; a large one no faster than it is taken."""
+        out = cast(Outgoing, self._out)
+        if out.framing is Framing.LENGTH:
+            unsaid = out.left - len(body)
+            if unsaid < 0 or (unsaid and not more):
+                self._contradicted()
+        at = 0
+        while len(body) - at > _LARGE:
+            self._go_on(body[at : at + _LARGE], more=True)
+            at += _LARGE
+            if self.flow.write_paused:
+                await self.flow.drain()
+            if self.disconnected:
+                return
+        self._go_on(body[at:] if at else body, more=more)
+
     def _go_on(self, body: bytes, *, more: bool) -> None:
         out = cast(Outgoing, self._out)
         piece = self._framed(out, body, more=more)
@@ -152,8 +171,6 @@ class Cycle(RequestResponseCycle):
                 return body
             case Framing.LENGTH:
                 out.left -= len(body)
-                if out.left < 0 or (out.left and not more):
-                    self._contradicted()
                 return body
 
     def _contradicted(self) -> None:

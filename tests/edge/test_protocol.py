@@ -47,6 +47,20 @@ async def test_a_head_does_not_wait_for_its_body() -> None:
     assert wire.transport.writes[1:] == [b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"]
 
 
+async def test_a_large_answer_is_written_no_faster_than_it_is_read() -> None:
+    """R1: what a slow reader leaves is not copied into a buffer of its own."""
+    size = 2**20
+    wire = Wire(saying(start((b"content-length", b"%d" % size)), part(b"x" * size)))
+    wire.transport.on_write = wire.protocol.pause_writing
+    await wire.send(GET)
+    for pieces in range(1, 5):
+        assert len(wire.transport.writes) == pieces
+        wire.protocol.resume_writing()
+        await wire.quiet()
+    assert wire.transport.written.endswith(b"x" * size)
+    assert max(map(len, wire.transport.writes)) < 300_000
+
+
 async def test_a_client_of_http_1_0_gets_no_chunks() -> None:
     """9112 §6.1."""
     wire = Wire(saying(start(), part(b"one", more=True), part(b"two")))

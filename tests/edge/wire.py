@@ -1,6 +1,7 @@
 """A connection without a socket: the protocol on a mock transport, with its own loop's clock."""
 
 import asyncio
+from collections.abc import Callable
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -20,7 +21,7 @@ class Transport(asyncio.Transport):
         self.unsent = 0
         self.closed = self.aborted = self.ended = False
         self.paused = False
-        self.most = 0
+        self.on_write: Callable[[], None] = lambda: None
 
     @property
     def written(self) -> bytes:
@@ -30,6 +31,7 @@ class Transport(asyncio.Transport):
         assert not self.ended, "written behind the end"
         if not self.closed:
             self.writes.append(bytes(data))
+            self.on_write()
 
     def close(self) -> None:
         self.closed = True
