@@ -27,12 +27,13 @@ from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
-from proxy.engine.ports import SystemClock
+from proxy.engine.ports import SystemClock, Tunnels
 from proxy.engine.purging import Purging
 from proxy.engine.refreshing import Refreshing
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
+from proxy.engine.tunnelling import Tunnelling
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
 from proxy.stores import Stores
 from proxy.upstream.httpx_pool import HttpxUpstream
@@ -70,7 +71,11 @@ class Service:
         gate = Gate(tokens(settings, environ), self._clock.now)
         access = AccessLog(self._writer.write, settings.log.access)
         purge = PurgeMethod(control, gate) if settings.purge_method else None
-        self.data = Door(self.corridor, self.stats, access, purge, edge=settings.edge)
+        upstream: object = self._upstream
+        tunnelling = Tunnelling(upstream, self._clock) if isinstance(upstream, Tunnels) else None
+        self.data = Door(
+            self.corridor, self.stats, access, purge, edge=settings.edge, tunnelling=tunnelling
+        )
         self.admin: FastAPI = create_admin(control, gate)
 
     def _corridor(self, config_name: str) -> Corridor:

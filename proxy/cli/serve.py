@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +65,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
         "workers": workers,
     }
     settings = load(config, flags, os.environ)
+    _raise_file_limit()
     with ExitStack() as listeners:
         data = listeners.enter_context(_bind(settings.listen, "listen"))
         admin_socket = None
@@ -85,10 +87,23 @@ def _bind(address: Address, setting: str) -> socket.socket:
     """Return a listening socket; a port in use is an error of one line."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server(
+            (address.host, address.port), family=family, backlog=_BACKLOG
+        )
     except OSError as error:
         why = (error.strerror or str(error)).partition(" (")[0]  # socket adds the address
         raise ConfigError(f"{setting}: cannot listen on {address}: {why}") from error
+    # Inherited by what it accepts: a client that vanished while it waits for an answer, for which
+    # no deadline runs, is found out by the kernel.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return listener
+
+
+def _raise_file_limit() -> None:
+    """Let the process open as many files as it may: each connection is one, or two on a miss."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # what cannot be raised stays as it is
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Server(uvicorn.Server):

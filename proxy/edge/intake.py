@@ -57,6 +57,7 @@ class Intake(HttpToolsProtocol):
     """uvicorn's protocol as far as it reads: limits and the form of requests."""
 
     limits: Edge = NO_LIMITS_SET
+    url = b""
     in_head = True
     """Whether what comes next is a head, or the first byte of one."""
     last = False
@@ -198,7 +199,7 @@ class Intake(HttpToolsProtocol):
 
     def scope_of_rest(self) -> dict[str, Any]:
         """Return what can be said of a request that was not read to the end of its head."""
-        url = getattr(self, "url", b"")
+        url = self.url
         return {
             "type": "http",
             "http_version": "1.1",

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from proxy.engine.entry import Entry
 from proxy.engine.purge import Facts, Place, Purge
@@ -212,6 +212,7 @@ class Switched:
     tunnel: Tunnel
 
 
+@runtime_checkable
 class Tunnels(Protocol):
     """An upstream that can be asked for another protocol; beside `Upstream`, where it can."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -58,12 +59,21 @@ class Transport(asyncio.Transport):
         self.paused = False
 
 
+@lru_cache(maxsize=16)
+def configured(app: App) -> uvicorn.Config:
+    """Return the configuration of a server, as the proxy's own is configured."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, proxy_headers=False, ws="none", lifespan="off"
+    )
+    config.load()
+    return config
+
+
 class Wire:
     """One connection to an application."""
 
     def __init__(self, app: App, doorway: Doorway | None = None, **edge: object) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off")
-        config.load()
+        config = configured(app)
         self.state = ServerState()
         self.doorway = doorway or Doorway(Edge.model_validate(edge))
         self.transport = Transport()
