@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 import socket
 import sys
@@ -101,8 +100,10 @@ def _bind(address: Address, setting: str) -> socket.socket:
 
 def _raise_file_limit() -> None:
     """Let the process open as many files as it may: each connection is one, or two on a miss."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # what cannot be raised stays as it is
+    with suppress(ImportError, OSError, ValueError):  # what cannot be raised stays as it is
+        import resource  # noqa: PLC0415 - it is not built for every platform
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
