@@ -15,6 +15,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from proxy.edge.outgoing import Framing, Outgoing, chunk, outgoing
 from proxy.errors import Unsendable
 
+PROMPT: Final = "sidecache.prompt"
+"""The key by which a message that begins an answer tells that its body follows at once."""
+
 _START: Final = "http.response.start"
 _BODY: Final = "http.response.body"
 _LARGE: Final = 262_144
@@ -105,8 +108,15 @@ class Cycle(RequestResponseCycle):
             raise RuntimeError(f"{message['type']} is out of turn")
         if expected is _START:
             self._begin(message["status"], message.get("headers", ()))
-        else:
-            await self._send_body(message.get("body", b""), more=message.get("more_body", False))
+            if not message.get(PROMPT):
+                self._wire.loop.call_soon(self._flush)
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        self._check_length(len(body), more=more)
+        if len(body) > _LARGE:
+            body = await self._send_most(body)
+        if not self.disconnected:
+            self._go_on(body, more=more)
 
     def take_over(self) -> None:
         """End HTTP here: the answer is a 101, and what follows is another protocol's."""
@@ -123,7 +133,6 @@ class Cycle(RequestResponseCycle):
         self._out, self._head, self.keep_alive = out, out.head, out.keep_alive
         self.response_started = True
         self.waiting_for_100_continue = False
-        self._wire.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         """Let a head go whose body keeps others waiting: an event stream's, a long poll's."""
@@ -131,22 +140,22 @@ class Cycle(RequestResponseCycle):
             self._wire.write(self._head)
             self._head = None
 
-    async def _send_body(self, body: bytes, *, more: bool) -> None:
-        """Write a piece of the body; a large one no faster than it is taken."""
+    def _check_length(self, size: int, *, more: bool) -> None:
         out = cast(Outgoing, self._out)
         if out.framing is Framing.LENGTH:
-            unsaid = out.left - len(body)
+            unsaid = out.left - size
             if unsaid < 0 or (unsaid and not more):
                 self._contradicted()
+
+    async def _send_most(self, body: bytes) -> bytes:
+        """Write a large piece no faster than it is taken, and return the last of it."""
         at = 0
-        while len(body) - at > _LARGE:
+        while len(body) - at > _LARGE and not self.disconnected:
             self._go_on(body[at : at + _LARGE], more=True)
             at += _LARGE
             if self.flow.write_paused:
                 await self.flow.drain()
-            if self.disconnected:
-                return
-        self._go_on(body[at:] if at else body, more=more)
+        return body[at:]
 
     def _go_on(self, body: bytes, *, more: bool) -> None:
         out = cast(Outgoing, self._out)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.edge.access import AccessLog, Exchange
+from proxy.edge.cycle import PROMPT
 from proxy.edge.extensions import Informer
 from proxy.edge.refusals import advice
 from proxy.edge.requests import Send
@@ -51,7 +52,11 @@ class Delivery:
         if self.informer is not None:
             self.informer.over = True
         try:
-            answer, account = await self._written(request, answer)
+            await self._write(request, answer)
+        except Unsendable as error:
+            answer = replace(self._instead(answer, error), stream=answer.stream)
+            account = answer.account
+            await self._write(request, replace(answer, stream=None))
         except UpstreamError as error:
             # The head is gone; returning without an end makes the server cut the connection.
             account = cut(account, error)
@@ -66,16 +71,10 @@ class Delivery:
         self._stats.record(account, seconds, sent)
         self._access.record(Exchange(request, status, account, time.time(), seconds, sent))
 
-    async def _written(self, request: Request, answer: Answer) -> tuple[Answer, Account]:
-        """Write an answer, or our own 502 in the place of one that HTTP/1.1 cannot carry."""
-        try:
-            await self._write(request, answer)
-        except Unsendable as error:
-            account = replace(answer.account, failed=reason_of(error), storing=None)
-            told = failure(error.status, error.title, str(error), account, self._name)
-            await self._write(request, told)
-            return replace(told, stream=answer.stream), account
-        return answer, answer.account
+    def _instead(self, answer: Answer, error: Unsendable) -> Answer:
+        """Return our own 502, in the place of an answer that HTTP/1.1 cannot carry."""
+        account = replace(answer.account, failed=reason_of(error), storing=None)
+        return failure(error.status, error.title, str(error), account, self._name)
 
     async def _write(self, request: Request, answer: Answer) -> None:
         await self._send(
@@ -83,6 +82,7 @@ class Delivery:
                 "type": "http.response.start",
                 "status": answer.status,
                 "headers": self._lines(answer),
+                PROMPT: answer.stream is None,
             }
         )
         body = b"" if request.method == "HEAD" or answer.body is None else bytes(answer.body)

@@ -95,7 +95,8 @@ class Intake(HttpToolsProtocol):
             if isinstance(error.__context__, RequestError | Behind):
                 raise error.__context__ from None
             raise RequestError(f"what came is not HTTP/1.1: {error}") from error
-        self._bound(len(data))
+        if self.unparsed or not self.in_head:
+            self._bound(len(data))
         return None
 
     def _bound(self, size: int) -> None:
@@ -131,12 +132,16 @@ class Intake(HttpToolsProtocol):
         if self.in_head:
             name = name.lower()
             self.headers.append((name, value))
-            if name == b"content-length":
-                self._length = value
-            elif name == b"transfer-encoding":
-                self._codings += (value,)
-            elif name == b"expect":
-                self._expectations += (value,)
+            if name in _NOTED:
+                self._note(name, value)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length":
+            self._length = value
+        elif name == b"transfer-encoding":
+            self._codings += (value,)
+        else:
+            self._expectations += (value,)
 
     def on_headers_complete(self) -> None:
         """Take the finished head, and hand it on as a cycle."""
@@ -256,6 +261,7 @@ class Intake(HttpToolsProtocol):
 
 
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_NOTED: Final = _FRAMING | {b"expect"}
 
 
 class _Body:

@@ -64,11 +64,11 @@ def outgoing(
     if status not in _FINAL:
         raise Unsendable(f"{status} is no status of a final response")
     kept, own, at = _sorted(lines)
-    length = _length(own)
+    length, told_to_close = _said(own)
     if status == _RESET_CONTENT:
         length = 0  # "a server MUST NOT generate content in a 205 response" (9110 §15.3.6)
     framing = _framing(status, length, method, version)
-    closing = framing is Framing.CLOSE or not keep_alive or _asks_for_end(own)
+    closing = framing is Framing.CLOSE or not keep_alive or told_to_close
     if length is not None and status not in _BODYLESS:  # 9110 §8.6
         kept[at] = b"content-length: %d\r\n" % length
     if framing is Framing.CHUNKED:
@@ -92,9 +92,12 @@ def interim(status: int, lines: Iterable[Line]) -> bytes:
 
 
 def switching(protocol: bytes, lines: Iterable[Line]) -> bytes:
-    """Return the 101 that ends HTTP on a connection (9110 §15.2.2); raises `Unsendable`."""
+    """Return the 101 that ends HTTP on a connection (9110 §15.2.2); raises `Unsendable`.
+
+    `protocol` is a checked token.
+    """
     kept, _, _ = _sorted(lines)
-    own = [_rendered(b"upgrade", protocol), b"connection: upgrade\r\n"]
+    own = [b"upgrade: %s\r\n" % protocol, b"connection: upgrade\r\n"]
     return b"%s%s\r\n" % (_status_line(_SWITCHING), b"".join((*own, *kept)))
 
 
@@ -108,31 +111,36 @@ def _sorted(lines: Iterable[Line]) -> tuple[list[bytes], list[Line], int]:
     """Return the lines to send, rendered, those about this message, and a place for the length."""
     kept: list[bytes] = []
     own: list[Line] = []
+    values: list[bytes] = []
     at = -1
     for name, value in lines:
         if name not in _OURS:
-            kept.append(_rendered(name, value))
+            if not _is_token(name):
+                raise Unsendable("a field name that is no token")
+            kept.append(b"%s: %s\r\n" % (name, value))
+            values.append(value)
             continue
         own.append((name, value))
         if at < 0 and name == b"content-length":
             at = len(kept)
             kept.append(b"")
+    if _CONTROL.search(b"".join(values)):
+        raise Unsendable("a control character in a field")
     if at < 0:
         kept.append(b"")
     return kept, own, at
 
 
-def _rendered(name: bytes, value: bytes) -> bytes:
-    if not _is_token(name):
-        raise Unsendable("a field name that is no token")
-    if _CONTROL.search(value):
-        raise Unsendable(f"a control character in the field {name.decode()}")
-    return b"%s: %s\r\n" % (name, value)
-
-
 @lru_cache(maxsize=1024)
 def _is_token(name: bytes) -> bool:
     return _TOKEN.fullmatch(name) is not None  # 9110 §5.1
+
+
+def _said(own: list[Line]) -> tuple[int | None, bool]:
+    """Return the length, and whether the connection is to end, as the application says it."""
+    if len(own) == 1 and own[0][0] == b"content-length" and _LENGTH.fullmatch(own[0][1]):
+        return int(own[0][1]), False
+    return _length(own), _asks_for_end(own)
 
 
 def _length(own: list[Line]) -> int | None:

@@ -242,9 +242,9 @@ class Protocol(Intake):
                 self.flow.pause_reading()
 
     def _queue(self, cycle: Cycle, app: Any) -> None:  # noqa: ANN401 - ASGI
-        before = self.pending
+        before = self.cycle
         self.cycle = cycle
-        if before is None or before.response_complete:
+        if cast(object, before) is None or before.response_complete:
             self._start_asgi_task(cycle, app)
         else:
             self.pipeline.appendleft((cycle, app))

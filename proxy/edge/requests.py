@@ -31,7 +31,7 @@ def request_of(scope: Scope, edge: Edge = NO_LIMITS_SET) -> Request:
     authority, target = request_target(method, raw, hosts[0] if hosts else None)
     if edge.strict_targets and deceptive(target):
         raise RequestError("the path has dot segments, or an encoded NUL, CR or LF")
-    if not edge.serves(authority):
+    if edge.hosts and not edge.serves(authority):
         raise Misdirected("this host is not served here")
     has_body = _has_body(fields, scope["http_version"])
     if has_body and b"upgrade" in fields and TARGET not in scope:
