@@ -42,8 +42,8 @@ The built-in rule comes last and matches everything.
 Paths are compared segment by segment, percent-decoded, with attention to case; `**` comes last.
 The cost of a look-up does not grow with the number of rules. A path that two servers could read
 differently (`.`, `..`, `//`, a backslash, control characters, plain or encoded) meets no rule: it
-falls under the built-in one and bypasses the cache. In YAML, a path with `{…}` needs quotes
-inside `{…}` and `[…]`.
+falls under the built-in one and bypasses the cache, if `edge` lets it in at all. In YAML, a path
+with `{…}` needs quotes inside `{…}` and `[…]`.
 
 ## What a key is made of
 

@@ -186,7 +186,9 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "9110 §7.6.2", "Max-Forwards is 0: the request ends here, unanswered by the upstream: 501."
     ),
     Reason.PURGE: _refuse("rule", "The method PURGE, where the operator has switched it on."),
-    Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
+    Reason.BAD_REQUEST: _refuse(
+        "9112 §3", "The request is malformed, ambiguous, too large or too slow: 4xx, 501 or 503."
+    ),
     Reason.INTERNAL_ERROR: _refuse("9110 §15.6.1", "A bug of the proxy: 500, and a log line."),
     Reason.UPSTREAM_UNREACHABLE: _refuse(
         "9110 §15.6.3",
