@@ -9,7 +9,7 @@ REDIS ?=
 LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9090
 
-.PHONY: run test soak check format docs bench lock clean
+.PHONY: run test soak fuzz check format docs bench lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
@@ -22,6 +22,9 @@ test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
 
 soak: $(VENV)/ready  ## Purge through a fleet under random faults, ten minutes strict and ten trusting
 	FLEET_SECONDS=600 $(BIN)/python -m pytest tests/fleet/test_commits.py
+
+fuzz: $(VENV)/ready  ## Feed the edge any bytes for FUZZ_SECONDS (600)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -s tests/fuzz
 
 check: $(VENV)/ready  ## Lint, formatting and types
 	$(BIN)/ruff check

@@ -22,8 +22,8 @@ both. An unknown field, a duplicate key or a bad value is an error that names fi
 key and remedy, and nothing starts. `sidecache validate FILE` checks, `sidecache schema` prints the
 JSON Schema for editors, and [config/sidecache.yaml](../config/sidecache.yaml) shows every knob.
 
-This page is generated from the models in `proxy/rules/schema.py`, `proxy/rules/parts.py` and
-`proxy/sections.py`.
+This page is generated from the models in `proxy/rules/schema.py`, `proxy/rules/parts.py`,
+`proxy/sections.py` and `proxy/edge/limits.py`.
 
 ## How a rule is found
 
@@ -42,8 +42,8 @@ The built-in rule comes last and matches everything.
 Paths are compared segment by segment, percent-decoded, with attention to case; `**` comes last.
 The cost of a look-up does not grow with the number of rules. A path that two servers could read
 differently (`.`, `..`, `//`, a backslash, control characters, plain or encoded) meets no rule: it
-falls under the built-in one and bypasses the cache. In YAML, a path with `{…}` needs quotes
-inside `{…}` and `[…]`.
+falls under the built-in one and bypasses the cache, if `edge` lets it in at all. In YAML, a path
+with `{…}` needs quotes inside `{…}` and `[…]`.
 
 ## What a key is made of
 
@@ -135,6 +135,7 @@ _SECTIONS: Final = {
     "RedisStore": "`store.redis`",
     "Secret": "`store.redis.password`",
     "TlsFiles": "`store.redis.tls`",
+    "Edge": "`edge`",
     "Log": "`log`",
     "CacheStatusField": "`cache_status`",
     "RuleModel": "`rules[]`",

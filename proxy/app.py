@@ -33,12 +33,14 @@ from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
-from proxy.engine.ports import SystemClock, World
+from proxy.engine.ports import Tunnels, World
 from proxy.engine.purging import Purging
 from proxy.engine.refreshing import Refreshing
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
+from proxy.engine.systemclock import SystemClock
+from proxy.engine.tunnelling import Tunnelling
 from proxy.reload import Given, Plan, Reloader, Source, Written
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
 from proxy.stores import Stores
@@ -83,7 +85,11 @@ class Service:
         self._gate = Gate(plan.tokens, self._clock.now)
         self._access = AccessLog(self._writer.write, settings.log.access)
         self._purge_method = PurgeMethod(control, self._gate)
-        self.data = Door(self.corridor, self.stats, self._access)
+        upstream: object = self._upstream
+        tunnelling = Tunnelling(upstream, self._clock) if isinstance(upstream, Tunnels) else None
+        self.data = Door(
+            self.corridor, self.stats, self._access, edge=settings.edge, tunnelling=tunnelling
+        )
         self.admin: FastAPI = create_admin(control, self._gate)
         self._put_in_force(plan)
 

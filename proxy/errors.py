@@ -6,7 +6,16 @@
     ├── StoreError             the shared store cannot be reached             503
     ├── CodingError            a body cannot be decoded, or becomes too large 502
     ├── RequestError           the client's request cannot be taken           400
-    │   └── ClientGone         the client left before its request was complete
+    │   ├── ClientGone         the client left before its request was complete
+    │   ├── RequestSlow        it came too slowly                             408
+    │   ├── BodyTooLarge       its body is larger than is allowed             413
+    │   ├── TargetTooLong      its target is                                  414
+    │   ├── ExpectationUnmet   it expects what nobody here can do             417
+    │   ├── Misdirected        its host is not served here                    421
+    │   ├── HeadTooLarge       its head has too many bytes or fields          431
+    │   ├── MethodUnknown      nobody here knows its method                   501
+    │   └── Crowded            there are too many connections                 503
+    ├── Unsendable             an answer that HTTP/1.1 cannot carry           502
     └── UpstreamError          the upstream gave no usable answer              502
         ├── UpstreamUnreachable    no connection                              502
         ├── UpstreamBroken         the connection or the message broke off    502
@@ -58,6 +67,69 @@ class RequestError(SidecacheError):
 
 class ClientGone(RequestError):
     """The client closed its connection while its request was still on the way."""
+
+
+class RequestSlow(RequestError):
+    """The request, or its body, came too slowly (9110 §15.5.9)."""
+
+    status = 408
+    title = "Request timed out"
+
+
+class BodyTooLarge(RequestError):
+    """The request's body is larger than is allowed (9110 §15.5.14)."""
+
+    status = 413
+    title = "Content too large"
+
+
+class TargetTooLong(RequestError):
+    """The request's target is longer than is allowed (9110 §15.5.15)."""
+
+    status = 414
+    title = "URI too long"
+
+
+class ExpectationUnmet(RequestError):
+    """The request expects something other than 100-continue (9110 §10.1.1)."""
+
+    status = 417
+    title = "Expectation failed"
+
+
+class Misdirected(RequestError):
+    """The request names a host that is not served here (9110 §15.5.20)."""
+
+    status = 421
+    title = "Misdirected request"
+
+
+class HeadTooLarge(RequestError):
+    """The request's head has more bytes or fields than is allowed (6585 §5)."""
+
+    status = 431
+    title = "Request header fields too large"
+
+
+class MethodUnknown(RequestError):
+    """The request's method is one that this proxy does not know (9110 §9.1)."""
+
+    status = 501
+    title = "Method not implemented"
+
+
+class Crowded(RequestError):
+    """There are more connections than are served at once."""
+
+    status = 503
+    title = "Too many connections"
+
+
+class Unsendable(SidecacheError):
+    """An answer is such that HTTP/1.1 cannot carry it; nothing of it has been sent."""
+
+    status = 502
+    title = "Unusable answer"
 
 
 class UpstreamError(SidecacheError):

@@ -15,6 +15,7 @@ from typing import Final, Self
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
 from proxy.admin.auth import Role, Token
+from proxy.edge.limits import Edge
 from proxy.errors import ConfigError
 from proxy.policy.terms import Timeouts
 from proxy.rules.endpoints import ListenAddress, Networks
@@ -79,6 +80,8 @@ class Settings(Strict):
     """How many processes serve; one, in this release."""
     trusted_peers: Networks = ()
     """Networks whose X-Forwarded-* fields are believed; in a variable, separated by commas."""
+    edge: Edge = Edge()
+    """What a client may ask for, and how much and how long it may take."""
     log: Log = Log()
     """What is logged."""
     cache_status: CacheStatusField = CacheStatusField()

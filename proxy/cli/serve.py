@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,8 @@ import uvicorn
 
 from proxy.app import DataPlane, Service
 from proxy.cli.options import config_option
-from proxy.edge.protocol import Protocol
+from proxy.edge.doorway import Doorway
+from proxy.edge.protocol import entrance
 from proxy.errors import ConfigError
 from proxy.reload import Written
 from proxy.rules.endpoints import Address
@@ -65,6 +66,7 @@ def serve(  # noqa: PLR0913, PLR0917 - one argument a flag
     }
     source = Written(config, flags, os.environ)
     settings = load(config, flags, os.environ)
+    _raise_file_limit()
     with ExitStack() as listeners:
         data = listeners.enter_context(_bind(settings.listen, "listen"))
         admin_socket = None
@@ -86,10 +88,25 @@ def _bind(address: Address, setting: str) -> socket.socket:
     """Return a listening socket; a port in use is an error of one line."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server(
+            (address.host, address.port), family=family, backlog=_BACKLOG
+        )
     except OSError as error:
         why = (error.strerror or str(error)).partition(" (")[0]  # socket adds the address
         raise ConfigError(f"{setting}: cannot listen on {address}: {why}") from error
+    # Inherited by what it accepts: a client that vanished while it waits for an answer, for which
+    # no deadline runs, is found out by the kernel.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return listener
+
+
+def _raise_file_limit() -> None:
+    """Let the process open as many files as it may: each connection is one, or two on a miss."""
+    with suppress(ImportError, OSError, ValueError):  # what cannot be raised stays as it is
+        import resource  # noqa: PLC0415 - it is not built for every platform
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Server(uvicorn.Server):
@@ -107,7 +124,7 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
     """
     servers = [(data_server(service), data)]
     if admin is not None:
-        servers.append((_server(service.admin, http=Protocol, lifespan="off"), admin))
+        servers.append((_server(service.admin, http=entrance(Doorway()), lifespan="off"), admin))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, [server for server, _ in servers])
@@ -118,7 +135,9 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
 
 def data_server(service: Service) -> uvicorn.Server:
     """Return the server of the data plane, set up as it runs in production."""
-    return _server(DataPlane(service), http=Protocol, lifespan="on")
+    app = DataPlane(service)
+    doorway = Doorway(service.settings.edge, app)
+    return _server(app, http=entrance(doorway), lifespan="on")
 
 
 def _server(app: Any, **options: Any) -> uvicorn.Server:  # noqa: ANN401 - uvicorn's own types

@@ -5,44 +5,47 @@ This module must not know how an answer is found.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from dataclasses import replace
 
-from proxy.edge.access import AccessLog, Exchange
+from proxy.edge.access import AccessLog
+from proxy.edge.delivery import Delivery
+from proxy.edge.extensions import informer, tunnel_opener
+from proxy.edge.limits import NO_LIMITS_SET, Edge
+from proxy.edge.passage import Passage
+from proxy.edge.refusals import REFUSAL
 from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
-from proxy.engine.answer import Account, Answer, cut, failure
+from proxy.engine.answer import Answer
 from proxy.engine.corridor import Corridor
 from proxy.engine.stats import Stats
+from proxy.engine.tunnelling import Tunnelling, protocol_of
 from proxy.engine.visit import Visit
-from proxy.errors import ClientGone, RequestError, UpstreamError
+from proxy.errors import ClientGone, RequestError
 from proxy.http.message import Request
-from proxy.policy.reasons import Reason
-
-NO_RULE: Final = "-"
-"""The rule of what never met one; no rule can have this name."""
 
 PurgeMethod = Callable[[Request], Awaitable[Answer]]
 """What answers PURGE, where the operator wants it to be a method of ours."""
-
-_BODYLESS: Final = frozenset({204, 304})
-_CLOSE: Final = (b"connection", b"close")
 
 
 class Door:
     """The data plane as an ASGI 3 application."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the data plane is made of
         self,
         corridor: Corridor,
         stats: Stats,
         access: AccessLog,
         purge_method: PurgeMethod | None = None,
+        *,
+        edge: Edge = NO_LIMITS_SET,
+        tunnelling: Tunnelling | None = None,
     ) -> None:
         self._corridor = corridor
         self._stats = stats
         self._access = access
         self.purge_method = purge_method
+        self._edge = edge
+        self._tunnelling = tunnelling
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP is refused."""
@@ -57,29 +60,47 @@ class Door:
                 self._stats.in_flight -= 1
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        delivery = _Delivery(send, self._stats, self._access)
+        delivery = Delivery(send, self._stats, self._access, self._corridor.snapshot.name)
         try:
-            request = request_of(scope)
+            if REFUSAL in scope:
+                raise scope[REFUSAL]
+            request = request_of(scope, self._edge)
             if request.method == "PURGE" and self.purge_method is not None:
                 delivery.closing |= request.has_body
                 await delivery.deliver(request, await self.purge_method(request))
                 return
             visit = self._corridor.visit(request)
         except RequestError as error:
-            await delivery.refuse(refused(scope), error, self._corridor.snapshot.name)
+            await delivery.refuse(refused(scope), error)
             return
         if b"upgrade" in request.fields:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree
+            passage = self._passage(scope, request, visit)
+            if passage is not None:
+                await _while_connected(passage.open(delivery), receive, None)
+                await passage.carry(delivery)
+                return
         answer = self._corridor.answer_now(visit)
         if answer is not None:
             delivery.closing |= request.has_body  # 9112 §9.6: nobody will read it
             await delivery.deliver(request, answer)
             return
         body = RequestBody(receive) if request.has_body else None
+        delivery.informer = informer(scope)
+        visit = replace(visit, informed=delivery.informer)
         await _while_connected(self._fetched(request, visit, body, delivery), receive, body)
 
+    def _passage(self, scope: Scope, request: Request, visit: Visit) -> Passage | None:
+        """Return the way to another protocol, where client, rule and server agree to it."""
+        tunnelling, protocol, opener = self._tunnelling, protocol_of(request), tunnel_opener(scope)
+        if tunnelling is None or protocol is None or opener is None:
+            return None
+        if not visit.boarded.rule.tunnels:
+            return None
+        return Passage(tunnelling, opener, request, visit, protocol)
+
     async def _fetched(
-        self, request: Request, visit: Visit, body: RequestBody | None, delivery: "_Delivery"
+        self, request: Request, visit: Visit, body: RequestBody | None, delivery: Delivery
     ) -> None:
         try:
             answer = await self._corridor.answer(visit, aiter(body) if body else None)
@@ -105,63 +126,3 @@ async def _while_connected(
     await asyncio.gather(working, leaving, return_exceptions=True)
     if not working.cancelled():
         working.result()
-
-
-class _Delivery:
-    """One answer on its way out: sent, counted, logged."""
-
-    def __init__(self, send: Send, stats: Stats, access: AccessLog) -> None:
-        self._send = send
-        self._stats = stats
-        self._access = access
-        self._started = time.perf_counter()
-        self._sent = 0
-        self.closing = False
-
-    async def refuse(self, request: Request, error: RequestError, name: str) -> None:
-        """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
-        account = Account(NO_RULE, Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
-        self.closing = True
-        answer = failure(error.status, error.title, str(error), account, name)
-        await self.deliver(request, answer)
-
-    async def deliver(self, request: Request, answer: Answer) -> None:
-        """Send an answer, then count and log it."""
-        account = answer.account
-        try:
-            await self._write(request, answer)
-        except UpstreamError as error:
-            # The head is gone; returning without an end makes the server cut the connection.
-            account = cut(account, error)
-        finally:
-            if answer.stream is not None:
-                await answer.stream.aclose()
-            seconds = time.perf_counter() - self._started
-            self._stats.record(account, seconds, self._sent)
-            exchange = Exchange(request, answer.status, account, time.time(), seconds, self._sent)
-            self._access.record(exchange)
-
-    async def _write(self, request: Request, answer: Answer) -> None:
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": self._lines(answer),
-            }
-        )
-        body = b"" if request.method == "HEAD" or answer.body is None else bytes(answer.body)
-        if answer.stream is not None and request.method != "HEAD":
-            async for chunk in answer.stream:
-                await self._part(chunk, more=True)
-        await self._part(body, more=False)
-
-    async def _part(self, chunk: bytes, *, more: bool) -> None:
-        self._sent += len(chunk)
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
-
-    def _lines(self, answer: Answer) -> list[tuple[bytes, bytes]]:
-        fields = answer.fields
-        if answer.status in _BODYLESS:  # 9110 §8.6; a 304 need not repeat it either
-            fields = fields.without({b"content-length"})
-        lines = [(name.lower(), value) for name, value in fields]
-        return [*lines, _CLOSE] if self.closing else lines

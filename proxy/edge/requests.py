@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from proxy.edge.protocol import TARGET
-from proxy.errors import ClientGone, RequestError
+from proxy.edge.intake import TARGET
+from proxy.edge.limits import NO_LIMITS_SET, Edge
+from proxy.errors import ClientGone, Misdirected, RequestError
 from proxy.http.message import Fields, Request
-from proxy.http.target import request_target
+from proxy.http.target import deceptive, request_target
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -18,7 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def request_of(scope: Scope) -> Request:
+def request_of(scope: Scope, edge: Edge = NO_LIMITS_SET) -> Request:
     """Return the request of an ASGI scope; raises `RequestError` where it is ambiguous."""
     # "excluding any leading or trailing whitespace": 9112 §5.1; parsers leave what trails
     fields = Fields((name, value.strip(b" \t")) for name, value in scope["headers"])
@@ -28,8 +29,13 @@ def request_of(scope: Scope) -> Request:
     method: str = scope["method"]
     raw: bytes = scope.get(TARGET) or _rebuilt(scope)
     authority, target = request_target(method, raw, hosts[0] if hosts else None)
-    has_body = _has_body(fields)
-    if has_body and b"upgrade" in fields:
+    if edge.strict_targets and deceptive(target):
+        raise RequestError("the path has dot segments, or an encoded NUL, CR or LF")
+    if edge.hosts and not edge.serves(authority):
+        raise Misdirected("this host is not served here")
+    has_body = _has_body(fields, scope["http_version"])
+    if has_body and b"upgrade" in fields and TARGET not in scope:
+        # uvicorn's own protocol loses such a body; ours does not
         raise RequestError("a request with a body cannot ask for another protocol")
     client = scope.get("client")
     return Request(
@@ -66,9 +72,13 @@ def _rebuilt(scope: Scope) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _has_body(fields: Fields) -> bool:
+def _has_body(fields: Fields, version: str) -> bool:
     coding = fields.all(b"transfer-encoding")
     if coding:
+        # "a server or client that receives an HTTP/1.0 message containing a Transfer-Encoding
+        # header field MUST treat the message as if the framing is faulty" (9112 §6.1)
+        if version == "1.0":
+            raise RequestError("a transfer coding in HTTP/1.0")
         if [value.lower() for value in coding] != [b"chunked"]:
             raise RequestError("a transfer coding other than chunked")
         return True

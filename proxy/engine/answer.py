@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from types import UnionType
 from typing import Final, Protocol
 
 from proxy.errors import (
     RequestError,
     SidecacheError,
+    Unsendable,
     UpstreamError,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -103,10 +105,10 @@ def reason_of(error: SidecacheError) -> Reason:
     return next(reason for kind, reason in _REASONS if isinstance(error, kind))
 
 
-_REASONS: Final[tuple[tuple[type[SidecacheError], Reason], ...]] = (
+_REASONS: Final[tuple[tuple[type[SidecacheError] | UnionType, Reason], ...]] = (
     (UpstreamTimeout, Reason.UPSTREAM_TIMEOUT),
     (UpstreamUnreachable, Reason.UPSTREAM_UNREACHABLE),
-    (UpstreamError, Reason.UPSTREAM_BROKEN),
+    (UpstreamError | Unsendable, Reason.UPSTREAM_BROKEN),
     (RequestError, Reason.BAD_REQUEST),
     (SidecacheError, Reason.INTERNAL_ERROR),
 )

@@ -136,7 +136,8 @@ class Corridor:
         self, visit: Visit, body: AsyncIterator[bytes] | None, *, collapsed: bool
     ) -> Answer:
         """Answer with what lies on the shelf by now, or fetch after all."""
-        again = replace(self._judged_again(visit.boarded), arrived=visit.arrived)
+        again = self._judged_again(visit.boarded)
+        again = replace(again, arrived=visit.arrived, informed=visit.informed)
         if again.entry is not None and again.served:
             account = replace(self._account(visit), collapsed=collapsed)
             return await self._stored(again, again.entry, account)
@@ -150,7 +151,7 @@ class Corridor:
         boarded = visit.boarded
         found = await self.shelf.look_further(boarded, visit.arrived)
         again = judged(boarded, self.shelf, self._now(), self._clock.draw(), found=found)
-        return replace(again, arrived=visit.arrived)
+        return replace(again, arrived=visit.arrived, informed=visit.informed)
 
     async def _lead(
         self,
@@ -174,7 +175,7 @@ class Corridor:
         answered = partial(self._answered, visit.boarded) if awaited else None
         wide = widened(visit) if shared else None
         boarded = visit.boarded if wide is None else replace(visit.boarded, outbound=wide)
-        errand = Errand(boarded, body, validating, incomplete, answered)
+        errand = Errand(boarded, body, validating, incomplete, answered, visit.informed)
         self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
         landing = await self._landing(flight, ticket, leading=True)
         if wide is not None and isinstance(landing, Unshareable):

@@ -211,13 +211,26 @@ class Delivery:
             fields = fields.plus(*(varying(fields) if made.varies else ()))
         if coding is not native:
             fields = on_the_way(boarded, fields, coding)
-        if boarded.outbound.method == "HEAD" or head.status in _BODYLESS:
-            await inbound.aclose()
-            return Answer(head.status, fields.plus(status), account)
-        plain = InboundStream(inbound)
-        changed = coding is not native
-        stream = RecodedStream(plain, self._transcoder(native, coding)) if changed else plain
-        return Answer(head.status, fields.plus(status), account, stream=stream)
+        answer = await _passed(boarded, replace(head, fields=fields.plus(status)), inbound, account)
+        if coding is native or answer.stream is None:
+            return answer
+        stream = RecodedStream(answer.stream, self._transcoder(native, coding))
+        return replace(answer, stream=stream)
+
+
+async def passed_on(boarded: Boarded, head: Head, inbound: Inbound, account: Account) -> Answer:
+    """Answer with an upstream response as it is, but for hop-by-hop fields."""
+    account = replace(account, key=_key(boarded))
+    status = (b"Cache-Status", account.cache_status().render(boarded.snapshot.name))
+    head = replace(head, fields=hops.end_to_end(head.fields).plus(status))
+    return await _passed(boarded, head, inbound, account)
+
+
+async def _passed(boarded: Boarded, head: Head, inbound: Inbound, account: Account) -> Answer:
+    if boarded.outbound.method == "HEAD" or head.status in _BODYLESS:
+        await inbound.aclose()
+        return Answer(head.status, head.fields, account)
+    return Answer(head.status, head.fields, account, stream=InboundStream(inbound))
 
 
 def _offer(boarded: Boarded, status: int, fields: Fields, length: int | None) -> Offer:

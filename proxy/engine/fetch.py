@@ -34,7 +34,7 @@ from proxy.engine.keeping import (
     entry_of,
     home_of,
 )
-from proxy.engine.ports import Inbound, Outbound, World
+from proxy.engine.ports import Inbound, Informed, Outbound, World
 from proxy.engine.purge import Born
 from proxy.engine.purging import Purging
 from proxy.engine.renditions import Renditions
@@ -61,7 +61,7 @@ class Errand:
     """What to fetch: a request, its body if it has one, the entry to validate or to complete.
 
     `answered` tells whether what is on the shelf by now will do; None for a fetch that no other
-    can stand in for.
+    can stand in for. `informed` hears of interim responses, which are for the leader alone.
     """
 
     boarded: Boarded
@@ -69,6 +69,7 @@ class Errand:
     entry: Entry | None = None
     part: Entry | None = None
     answered: Callable[[], bool] | None = None
+    informed: Informed | None = None
 
 
 class Fetcher:
@@ -132,7 +133,7 @@ class Fetcher:
         departed = self._clock.now()
         repeatable = errand.body is None and errand.entry is None and request.method in IDEMPOTENT
         timeouts = errand.boarded.rule.terms.timeouts
-        outbound = Outbound(request, errand.body, timeouts, repeatable)
+        outbound = Outbound(request, errand.body, timeouts, repeatable, errand.informed)
         try:
             inbound = await self._upstream.send(outbound)
         except UpstreamUnreachable:

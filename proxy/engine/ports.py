@@ -7,11 +7,9 @@ The plainest implementations, in `naive`, are the reference: the contract suites
 on the real ones.
 """
 
-import random
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from proxy.engine.entry import Entry
 from proxy.engine.purge import Facts, Place, Purge
@@ -143,18 +141,24 @@ class PurgeLog(Protocol):
         """
 
 
+Informed = Callable[[Head], None]
+"""What hears of interim responses (9110 §15.2); it neither waits nor raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """A request on its way to the upstream; `body` is read once, None when there is none.
 
     `repeatable` allows a second attempt where a kept-alive connection gave no byte (9110
     §9.2.2). A validation is not repeated: a lost connection is what stale answers are for.
+    `informed` is told the head of each 1xx response but 100 and 101, as it comes.
     """
 
     request: Request
     body: AsyncIterator[bytes] | None
     timeouts: Timeouts
     repeatable: bool = False
+    informed: Informed | None = None
 
 
 class Inbound(Protocol):
@@ -183,6 +187,45 @@ class Upstream(Protocol):
 
     async def aclose(self) -> None:
         """Close every connection."""
+
+
+class Tunnel(Protocol):
+    """One end of a connection on which HTTP has ended (9110 §7.8): bytes, both ways."""
+
+    async def read(self) -> bytes:
+        """Return what has come, waiting for it; nothing once the other side has said all.
+
+        Raises `UpstreamError` or `ClientGone` where it is lost.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Send, and wait while the other side is slow; raises as `read` does."""
+
+    async def end(self) -> None:
+        """Say that nothing more will be sent; what comes can still be read."""
+
+    async def aclose(self) -> None:
+        """Close. May be called more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The upstream has answered 101, and this is the way on."""
+
+    head: Head
+    tunnel: Tunnel
+
+
+@runtime_checkable
+class Tunnels(Protocol):
+    """An upstream that can be asked for another protocol; beside `Upstream`, where it can."""
+
+    async def open(self, outbound: Outbound) -> Switched | Inbound:
+        """Send a request whose fields hold Connection and Upgrade, on a connection of its own.
+
+        Returns the answer where it is another one than 101. Raises `UpstreamError` where there is
+        none, or a 101 is not for what was asked.
+        """
 
 
 class Transcoder(Protocol):
@@ -228,27 +271,6 @@ class Clock(Protocol):
 
     def draw(self) -> float:
         """Return a random number in [0, 1)."""
-
-
-class SystemClock:
-    """The system's time as it was at the start, carried on by a clock that is never set.
-
-    A step of the wall clock can thus neither revive nor kill what is stored. The time for which
-    the machine was suspended counts, wherever the system can tell: a lease ends in it.
-    """
-
-    _ID = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-    def __init__(self) -> None:
-        self._offset = time.time() - time.clock_gettime(self._ID)
-
-    def now(self) -> float:
-        """See `Clock.now`."""
-        return self._offset + time.clock_gettime(self._ID)
-
-    def draw(self) -> float:
-        """See `Clock.draw`."""
-        return random.random()  # noqa: S311 - jitter, not secrecy
 
 
 @dataclass(frozen=True, slots=True)

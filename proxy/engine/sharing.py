@@ -71,7 +71,7 @@ async def to_follow(visit: Visit, flights: Flights, ledger: Ledger) -> Flight | 
     while (flight := flights.under_way(boarded.key)) is not None:
         landed = flight.landed
         labels = landed.labels if isinstance(landed, Landed) else boarded.labels
-        if not _current(boarded, labels, flight, ledger):
+        if not _current(boarded, labels, flight, ledger) or _has_to_be_asked(landed, visit):
             return None
         lapsed = ledger.trust(visit.arrived) is Trust.LAPSED
         if not lapsed or flight.departed >= visit.arrived:
@@ -80,6 +80,14 @@ async def to_follow(visit: Visit, flights: Flights, ledger: Ledger) -> Flight | 
             return None
         await flight.wait()
     return None
+
+
+def _has_to_be_asked(landed: Landing | None, visit: Visit) -> bool:
+    """Tell whether what has arrived already is used only after validation (9111 §4)."""
+    if not isinstance(landed, Landed):
+        return False
+    stored = landed.stored
+    return stored.directives.no_cache or stored.ttl(visit.arrived) <= 0
 
 
 def fits(visit: Visit, landing: Landing, flight: Flight, ledger: Ledger) -> bool:

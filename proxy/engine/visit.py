@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.engine.ledger import Trust
+from proxy.engine.ports import Informed
 from proxy.engine.shelf import Shelf
 from proxy.policy import reuse
 from proxy.policy.reasons import Reason
@@ -18,7 +19,8 @@ from proxy.policy.verdicts import Absent, Fresh, Stale, Verdict
 class Visit:
     """A judged request; `entry` is what is stored for it, if anything is.
 
-    `arrived` is when it was first judged, `far` whether the shared tier is still to be asked.
+    `arrived` is when it was first judged, `far` whether the shared tier is still to be asked,
+    `informed` hears of interim responses to a fetch of its own.
     """
 
     boarded: Boarded
@@ -26,6 +28,7 @@ class Visit:
     entry: Entry | None
     arrived: float
     far: bool = False
+    informed: Informed | None = None
 
     @property
     def served(self) -> bool:

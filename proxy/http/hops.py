@@ -26,21 +26,28 @@ PROXY_OWN: Final = frozenset(
 )
 """Fields between a client and the next proxy that asks for credentials (9110 §11.7)."""
 
-_FORWARDING: Final = frozenset(
+SHAPING: Final = frozenset(
     {
-        *(b"forwarded", b"x-real-ip", b"x-forwarded-for", b"x-forwarded-by"),
-        *(b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-server", b"x-host"),
-        *(b"x-original-host", b"x-http-host-override", b"front-end-https", b"x-url-scheme"),
-        *(b"x-forwarded-proto", b"x-forwarded-protocol", b"x-forwarded-scheme"),
-        *(b"x-forwarded-ssl", b"x-forwarded-prefix"),
-        *(b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
-        *(b"x-forwarded", b"x-scheme", b"x-script-name"),
+        *(b"x-forwarded-port", b"front-end-https", b"x-url-scheme", b"x-forwarded-protocol"),
+        *(b"x-forwarded-scheme", b"x-forwarded-ssl", b"x-forwarded-prefix", b"x-scheme"),
+        b"x-script-name",
     }
 )
-# These do not tell how the request came but make another request of it, one that the key does
-# not describe. A trusted peer often just passes on what it got, so that they never go through.
+"""Request fields of a trusted peer that shape links and redirects: they belong into a key."""
+
+_FORWARDING: Final = SHAPING | frozenset(
+    {
+        *(b"x-real-ip", b"x-forwarded-for", b"x-forwarded-by", b"x-forwarded-host"),
+        *(b"x-forwarded-proto", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"),
+    }
+)
+# These make another request of it, one that the key does not describe, or tell of the host in
+# words that few proxies know. A trusted peer often just passes on what it got: a front that sets
+# X-Forwarded-Host may hand on a client's Forwarded (7239) as it came. They never go through.
 _OVERRIDES: Final = frozenset(
     {
+        *(b"forwarded", b"x-forwarded", b"x-forwarded-server", b"x-host", b"x-original-host"),
+        b"x-http-host-override",
         *(b"x-original-url", b"x-original-uri", b"x-rewrite-url", b"x-http-destinationurl"),
         *(b"x-forwarded-path", b"x-forwarded-uri", b"x-http-path-override"),
         *(b"x-forwarded-method", b"x-original-method", b"x-http-method-override"),

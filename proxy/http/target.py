@@ -30,6 +30,10 @@ _UNRESERVED: Final = re.compile(rb"[A-Za-z0-9\-._~]")
 _BAD_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # Dot segments, empty inner segments, backslashes, controls: what two readers read differently.
 _AMBIGUOUS: Final = re.compile(rb"[\x00-\x1f\x7f\\]|/[/;]|/\.\.?(?:[/;]|\Z)")
+# Dot segments and what ends a line or a string, plain or encoded, as any reader may find them.
+_DECEPTIVE: Final = re.compile(
+    rb"%0[0ad]|(?:/|%2f|\\|%5c)(?:\.|%2e){1,2}(?=/|%2f|\\|%5c|;|%3b|\Z)", re.IGNORECASE
+)
 _DELIMITER: Final = re.compile(rb"[;?#]")
 
 _REFERENCE: Final = re.compile(
@@ -142,6 +146,17 @@ def segments(path: bytes) -> tuple[bytes, ...] | None:
     if not decoded.startswith(b"/") or _AMBIGUOUS.search(decoded):
         return None
     return tuple(decoded.split(b"/")[1:])
+
+
+def deceptive(target: bytes) -> bool:
+    """Tell whether a target's path has dot segments, or an encoded NUL, CR or LF.
+
+    Servers that remove the former (3986 §5.2.4), or decode the latter too early, find another
+    resource at it than the cache does. A query is not looked at: text of several lines is usual.
+    """
+    if b"." not in target and b"%" not in target:
+        return False
+    return _DECEPTIVE.search(target.partition(b"?")[0]) is not None
 
 
 def undelimited(path: tuple[bytes, ...]) -> tuple[bytes, ...] | None:

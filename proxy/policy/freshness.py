@@ -13,10 +13,13 @@ from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Stored
 from proxy.policy.terms import Caching, Terms
 
-HEURISTICALLY_CACHEABLE: Final = frozenset(
-    {200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501}
-)
-"""Statuses that may get a lifetime nobody gave them (9110 §15.1)."""
+HEURISTICALLY_CACHEABLE: Final = frozenset({200, 203, 204, 206, 300, 301, 308})
+"""Statuses that may get a lifetime nobody gave them (9110 §15.1).
+
+Of those that 9110 names, 404, 405, 410, 414 and 501 are left out: an error that one caller can
+provoke, by a method or a field that no key holds, would be everybody's for as long as a guess
+says (cache-poisoned denial of service). An upstream or a rule can still give them a lifetime.
+"""
 
 
 WORTH_ASKING: Final = 3_600.0

@@ -46,7 +46,9 @@ def offer(request: Request, accepts: Accepted, status: int, fields: Fields, term
     """
     native, compress = applied(fields.all(b"content-encoding")), terms.compress
     as_it_is = (native or Coding.IDENTITY,)
-    if native is None or status in _EMPTY or not _may_change(request, native, fields, terms):
+    if native is None:
+        return Offer(as_it_is, native, varies=False)
+    if status in _EMPTY or not _may_change(request, native, fields, terms):
         return Offer(_taken(as_it_is, request, accepts, status, compress), native, varies=False)
     if status == _PARTIAL:  # 9110 §15.3.7: a part of what has been chosen already
         return Offer(as_it_is, native, varies=True)
@@ -76,6 +78,12 @@ def takes_coded(accepts: Accepted, terms: Terms) -> bool:
     """Tell whether a client could be given what was coded here."""
     codings = terms.compress.codings
     return accepts != UNTOLD and any(accepts.weight(coding) > 0 for coding in codings)
+
+
+def takes_coded_alone(accepts: Accepted, terms: Terms) -> bool:
+    """Tell whether a client has to be given what is coded here: there are no parts of that yet."""
+    plain = not terms.compress.asks_for_clients and accepts.weight(Coding.IDENTITY) == 0
+    return plain and takes_coded(accepts, terms)
 
 
 def preferred(request: Request, accepts: Accepted, terms: Terms) -> Coding | None:

@@ -74,6 +74,7 @@ class Reason(Enum):
     PRECONDITION = "precondition"
     AMBIGUOUS_TARGET = "ambiguous-target"
     UNVERIFIED = "unverified"
+    TUNNEL = "tunnel"
 
     ONLY_IF_CACHED = "only-if-cached"
     MAX_FORWARDS = "max-forwards"
@@ -174,6 +175,11 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "rule",
         "The purge log has been out of reach for too long to serve anything that is stored.",
     ),
+    Reason.TUNNEL: _forward(
+        "bypass",
+        "9110 §7.8",
+        "The request asks for another protocol, and the rule lets it through.",
+    ),
     Reason.ONLY_IF_CACHED: _refuse(
         "9111 §5.2.1.7", "The request wants a stored answer only, and none can be used: 504."
     ),
@@ -184,7 +190,9 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.NOT_ACCEPTABLE: _refuse(
         "9110 §12.5.3", "The request accepts none of the codings in which the answer can be had."
     ),
-    Reason.BAD_REQUEST: _refuse("9112 §3", "The request is malformed or ambiguous: 400."),
+    Reason.BAD_REQUEST: _refuse(
+        "9112 §3", "The request is malformed, ambiguous, too large or too slow: 4xx, 501 or 503."
+    ),
     Reason.INTERNAL_ERROR: _refuse("9110 §15.6.1", "A bug of the proxy: 500, and a log line."),
     Reason.UPSTREAM_UNREACHABLE: _refuse(
         "9110 §15.6.3",

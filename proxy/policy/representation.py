@@ -4,7 +4,7 @@ And back: what of a client's conditions the upstream can understand. This module
 bodies, nor which coding was chosen, or why.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -90,7 +90,12 @@ def by_tag_alone(request: Request) -> Request:
     by_date = condition is not None and parse_etag(condition) is None
     if b"range" not in fields or not (by_date or b"if-unmodified-since" in fields):
         return request
-    return replace(request, fields=fields.without(_RANGE))
+    return unranged(request)
+
+
+def unranged(request: Request) -> Request:
+    """Return a request for the whole where it was one for a range (9110 §14.2 allows that)."""
+    return replace(request, fields=request.fields.without(_RANGE))
 
 
 def as_upstream_knows(request: Request, given: Coding | None) -> Request:
@@ -101,32 +106,39 @@ def as_upstream_knows(request: Request, given: Coding | None) -> Request:
     was coded here is nothing that the upstream could give: it is asked for the whole.
     """
     fields = request.fields
-    if not any(_MARKED in value for name in _CONDITIONS for value in fields.all(name)):
+    marked = {name for name in _CONDITIONS if _MARKED in (fields.joined(name) or b"")}
+    if not marked:
         return request
-    tags = parse_tags(fields.all(b"if-match"))
-    ranged = parse_etag(fields.joined(b"if-range"))
-    named = (*(() if tags is ANY else tags), *(() if ranged is None else (ranged,)))
-    if any(taken_apart(tag) is not None for tag in named):
+    if marked & {b"if-match", b"if-range"}:
         fields = fields.without(_RANGE)
-    return replace(request, fields=Fields(line for each in fields for line in _known(each, given)))
+    if b"if-match" in marked:
+        fields = _with_tags(fields, b"If-Match", lambda _: True)
+    if b"if-none-match" in marked:
+        read = request.method in READS  # a write is guarded whatever was read
+        fields = _with_tags(fields, b"If-None-Match", lambda tag: not read or _is_of(tag, given))
+    return replace(request, fields=fields)
 
 
-_CONDITIONS: Final = (b"if-none-match", b"if-match", b"if-range")
+def _with_tags(fields: Fields, name: bytes, known: Callable[[EntityTag], bool]) -> Fields:
+    """Return fields with the plain tags of those that are known in a condition.
 
-
-def _known(line: Line, given: Coding | None) -> Iterator[Line]:
-    name, tags = line[0].lower(), parse_tags((line[1],))
-    if name not in {b"if-none-match", b"if-match"} or _MARKED not in line[1] or tags is ANY:
-        yield line
-        return
-    known = (tag for tag in tags if name == b"if-match" or _is_of(tag, given))
-    if listed := dict.fromkeys(plain(tag).render() for tag in known):
-        yield line[0], b", ".join(listed)
+    Where none is left nothing is asked, by date neither (9110 §13.1.3).
+    """
+    tags = parse_tags(fields.all(name.lower()))
+    if tags is ANY:
+        return fields
+    listed = dict.fromkeys(plain(tag).render() for tag in tags if known(tag))
+    if not listed:
+        return fields.without({name.lower(), b"if-modified-since"})
+    return fields.without({name.lower()}).plus((name, b", ".join(listed)))
 
 
 def _is_of(tag: EntityTag, given: Coding | None) -> bool:
     parts = taken_apart(tag)
     return parts is None or parts.coding is given
+
+
+_CONDITIONS: Final = frozenset({b"if-none-match", b"if-match", b"if-range"})
 
 
 def retold(request: Request, fields: Fields, given: Coding | None) -> Fields:

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Final
 
 from proxy.http.codings import accepted
+from proxy.http.hops import SHAPING
 from proxy.http.message import Fields, Request
 from proxy.http.target import normal_authority, normal_target
 from proxy.policy.negotiation import canonical
@@ -193,6 +194,10 @@ def _keyed(rule: Rule, request: Request) -> Iterator[tuple[str, bytes | None]]:
         # A trusted peer may tell of another host or scheme, which shapes links and redirects.
         if (told := fields.joined(name)) is not None and told != own:
             yield f"header {name.decode()}", told
+    for name in sorted(
+        SHAPING.intersection(fields.names())
+    ):  # of a trusted peer; from others none came
+        yield f"header {name.decode()}", fields.joined(name)
     for name in spec.headers:
         yield f"header {name.decode()}", fields.joined(name)
     for name in spec.cookies or ():

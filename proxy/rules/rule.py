@@ -35,7 +35,8 @@ class Rule:
     `forward` None lets all end-to-end fields of a request reach the upstream. `place` is where
     the rule is written, `file:line`. `on_success` is what a write under this rule purges. `sharing`
     is a digest of who shares answers with whom: it is part of every key, so that what was stored
-    before a rule was tightened is not found after it.
+    before a rule was tightened is not found after it. `tunnels` lets requests for another
+    protocol through.
     """
 
     name: str
@@ -46,3 +47,4 @@ class Rule:
     tagging: Tagging = NO_TAGGING
     on_success: OnSuccess | None = None
     sharing: bytes = b""
+    tunnels: bool = False

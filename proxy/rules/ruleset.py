@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from proxy.http.message import Request
 from proxy.http.target import segments, undelimited
-from proxy.policy.terms import Credentials, Timeouts
+from proxy.policy.terms import Caching, Credentials, Timeouts
 from proxy.rules import jsonpaths, templates
 from proxy.rules.conditions import Condition, conditions_of
 from proxy.rules.parts import OnSuccessModel
@@ -101,6 +101,7 @@ def _rule(model: RuleModel, place: str, timeouts: Timeouts) -> Rule:
     return Rule(
         name=model.name,
         terms=terms_of(model, timeouts),
+        tunnels=model.upgrade == "tunnel" or (model.upgrade is None and model.cache is Caching.OFF),
         key=key,
         forward=forward,
         place=place,

@@ -118,6 +118,9 @@ class RuleModel(Strict):
     timeouts: TimeoutsModel = TimeoutsModel()
     """How long the upstream may take; what is left out is the upstream's own."""
 
+    upgrade: Literal["tunnel", "refuse"] | None = None
+    """Whether WebSockets and other protocols go through; without it, where `cache` is off."""
+
     tags: tuple[TagTemplate, ...] = ()
     """What answers are called, so that they can be purged: `products`, `product:{id}`."""
     tags_from_body: dict[JsonPath, ValueTemplate] = Field({})

@@ -36,7 +36,7 @@ async def test_what_was_warmed_is_stored() -> None:
             "outcome": "miss",
             "reason": "max-age",
         },
-        {"url": "/other", "status": 404, "outcome": "miss", "reason": "no-lifetime"},
+        {"url": "/other", "status": 404, "outcome": "miss", "reason": "status"},
         {"url": "/thing", "status": 200, "outcome": "hit", "reason": "fresh"},
         {"total": 3, "failed": 1, "outcomes": {"miss": 2, "hit": 1}},
     ]

@@ -185,7 +185,7 @@ SAME: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "only-if-cached": ("GET /thing", ("Cache-Control: only-if-cached",), FRESH),
     "only-if-cached-off": ("GET /me", ("Cache-Control: only-if-cached",), FRESH),
     "rule-off": ("GET /me", (), FRESH),
-    "ambiguous": ("GET /a/../b", (), FRESH),
+    "ambiguous": ("GET /a//b", (), FRESH),
     "precondition": ("GET /thing", ('If-Match: "one"',), FRESH),
     "head": ("HEAD /thing", (), FRESH),
     "post": ("POST /thing", (), FRESH),

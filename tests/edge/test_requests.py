@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy.edge.protocol import TARGET
+from proxy.edge.intake import TARGET
 from proxy.edge.requests import Message, RequestBody, Scope, departure, request_of
 from proxy.errors import ClientGone, RequestError
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from proxy.engine.ports import SystemClock
+from proxy.engine.systemclock import SystemClock
 
 
 def test_it_tells_the_time_of_day_and_chance() -> None:

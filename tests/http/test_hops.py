@@ -111,7 +111,11 @@ def test_other_underscores_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [b"X-Original-URL", b"X-Rewrite-URL", b"X-HTTP-Method-Override", b"X-HTTP-Method"]
+    "name",
+    [
+        *(b"X-Original-URL", b"X-Rewrite-URL", b"X-HTTP-Method-Override", b"X-HTTP-Method"),
+        *(b"Forwarded", b"X-Host", b"X-Original-Host", b"X-Forwarded-Server"),
+    ],
 )
 def test_overrides_are_dropped_even_from_a_trusted_peer(name: bytes) -> None:
     assert forwarded((name, b"evil"), trusted=True) == OWN_LINES

@@ -4,6 +4,7 @@ import pytest
 
 from proxy.errors import RequestError
 from proxy.http.target import (
+    deceptive,
     normal_authority,
     normal_target,
     request_target,
@@ -259,3 +260,18 @@ def test_resolve_from_the_whole_server() -> None:
 )
 def test_normal_target(given: bytes, normal: bytes) -> None:
     assert normal_target(given) == normal
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        *((text, True) for text in (b"/..", b"/a/../b", b"/./a", b"/a/.", b"/%2e%2e/a", b"/.%2E")),
+        *((text, True) for text in (b"/a%2f..%2fb", b"/a/..;b", b"/a%5c..%5cb", b"/..%3bx")),
+        *((text, True) for text in (b"/a%00", b"/%0a", b"/a%0Db", b"/a/..?b", b"\\..\\a")),
+        *((text, False) for text in (b"/", b"*", b"/a.b", b"/..a", b"/a..", b"/...", b"/.well")),
+        *((text, False) for text in (b"/a?b=/../c", b"/a?b=%0a%00", b"/a%2fb", b"/%0b", b"/a%2e")),
+    ],
+)
+def test_deceptive_targets(target: bytes, *, expected: bool) -> None:
+    """3986 §5.2.4, §7.3."""
+    assert deceptive(target) is expected

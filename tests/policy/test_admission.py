@@ -222,10 +222,31 @@ def test_by_request(request_: Request, response: Head, reason: Reason) -> None:
 NAMED = {*range(200, 207), 300, 301, 302, 303, 307, 308, *range(400, 418), 421, 422, 426} | {
     *range(500, 506)
 }
-HEURISTIC = {200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501}
+HEURISTIC = {200, 203, 204, 206, 300, 301, 308}
+ERRORS = {404, 405, 410, 414, 501}
+"""Named as heuristically cacheable by 9110 §15.1, and not by us."""
 NEVER = {100, 103, 199, 304, 412, 416, 417, 421, 428, 429, 431, 511}
 STATUSES = sorted(
-    {*HEURISTIC, *NEVER, 201, 202, 205, 299, 302, 303, 307, 400, 401, 403, 418, 499, 500, 503, 599}
+    {
+        *HEURISTIC,
+        *NEVER,
+        *ERRORS,
+        201,
+        202,
+        205,
+        299,
+        302,
+        303,
+        307,
+        400,
+        401,
+        403,
+        418,
+        499,
+        500,
+        503,
+        599,
+    }
 )
 
 

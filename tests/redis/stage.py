@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from proxy.engine.ledger import Ledger, Standing
-from proxy.engine.ports import SystemClock
 from proxy.engine.purge import Born, Facts, Mode, Purge
+from proxy.engine.systemclock import SystemClock
 from proxy.errors import StoreError
 from proxy.rules.labels import EVERYTHING, Labels
 from proxy.store.redis.client import Client, close, connect

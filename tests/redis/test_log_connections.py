@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from proxy.engine.ledger import Ledger
-from proxy.engine.ports import SystemClock
 from proxy.engine.purge import Purge
+from proxy.engine.systemclock import SystemClock
 from proxy.errors import StoreError
 from proxy.store.redis.log import RedisLog
 from proxy.store.redis.url import parse

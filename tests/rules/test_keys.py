@@ -180,6 +180,8 @@ OTHERS = [
     ),
     ("forwarded host", PLAIN, get(), get((b"x-forwarded-host", b"b"))),
     ("forwarded scheme", PLAIN, get(), get((b"x-forwarded-proto", b"https"))),
+    ("forwarded port", PLAIN, get(), get((b"x-forwarded-port", b"81"))),
+    ("forwarded prefix", PLAIN, get(), get((b"x-forwarded-prefix", b"/b"))),
 ]
 SAME = [
     ("other field", KEYED, get(), get((b"x", b"1"))),

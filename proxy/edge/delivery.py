@@ -1,0 +1,103 @@
+"""Delivery: one answer on its way out: sent, counted, logged.
+
+This module must not know how an answer is found.
+"""
+
+import time
+from dataclasses import replace
+from typing import Final
+
+from proxy.edge.access import AccessLog, Exchange
+from proxy.edge.cycle import PROMPT
+from proxy.edge.extensions import Informer
+from proxy.edge.refusals import advice
+from proxy.edge.requests import Send
+from proxy.engine.answer import Account, Answer, cut, failure, reason_of
+from proxy.engine.stats import Stats
+from proxy.errors import RequestError, Unsendable, UpstreamError
+from proxy.http.message import Request
+from proxy.policy.reasons import Reason
+
+NO_RULE: Final = "-"
+"""The rule of what never met one; no rule can have this name."""
+
+_BODYLESS: Final = frozenset({204, 304})
+_CLOSE: Final = (b"connection", b"close")
+
+
+class Delivery:
+    """One answer on its way out: sent, counted, logged."""
+
+    def __init__(self, send: Send, stats: Stats, access: AccessLog, name: str) -> None:
+        self._send = send
+        self._name = name
+        self._stats = stats
+        self._access = access
+        self._started = time.perf_counter()
+        self._sent = 0
+        self.closing = False
+        self.informer: Informer | None = None
+
+    async def refuse(self, request: Request, error: RequestError) -> None:
+        """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
+        account = Account(NO_RULE, Reason.BAD_REQUEST, failed=Reason.BAD_REQUEST)
+        self.closing = True
+        answer = failure(error.status, error.title, str(error), account, self._name)
+        answer = replace(answer, fields=answer.fields.plus(*advice(error)))
+        await self.deliver(request, answer)
+
+    async def deliver(self, request: Request, answer: Answer) -> None:
+        """Send an answer, then count and log it."""
+        account = answer.account
+        if self.informer is not None:
+            self.informer.over = True
+        try:
+            await self._write(request, answer)
+        except Unsendable as error:
+            answer = replace(self._instead(answer, error), stream=answer.stream)
+            account = answer.account
+            await self._write(request, replace(answer, stream=None))
+        except UpstreamError as error:
+            # The head is gone; returning without an end makes the server cut the connection.
+            account = cut(account, error)
+        finally:
+            if answer.stream is not None:
+                await answer.stream.aclose()
+            self.record(request, answer.status, account, self._sent)
+
+    def record(self, request: Request, status: int, account: Account, sent: int) -> None:
+        """Count and log an answered request; `sent` is in bytes of body."""
+        seconds = time.perf_counter() - self._started
+        self._stats.record(account, seconds, sent)
+        self._access.record(Exchange(request, status, account, time.time(), seconds, sent))
+
+    def _instead(self, answer: Answer, error: Unsendable) -> Answer:
+        """Return our own 502, in the place of an answer that HTTP/1.1 cannot carry."""
+        account = replace(answer.account, failed=reason_of(error), storing=None)
+        return failure(error.status, error.title, str(error), account, self._name)
+
+    async def _write(self, request: Request, answer: Answer) -> None:
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": self._lines(answer),
+                PROMPT: answer.stream is None,
+            }
+        )
+        body = b"" if request.method == "HEAD" or answer.body is None else bytes(answer.body)
+        if answer.stream is not None and request.method != "HEAD":
+            async for chunk in answer.stream:
+                await self._part(chunk, more=True)
+        await self._part(body, more=False)
+
+    async def _part(self, chunk: bytes, *, more: bool) -> None:
+        self._sent += len(chunk)
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    def _lines(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+        fields = answer.fields
+        if answer.status in _BODYLESS:  # 9110 §8.6; a 304 need not repeat it either
+            fields = fields.without({b"content-length"})
+        lines = [(name.lower(), value) for name, value in fields]
+        return [*lines, _CLOSE] if self.closing else lines

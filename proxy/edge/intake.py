@@ -1,0 +1,297 @@
+"""Intake: the reading half of a connection: what the parser tells, counted and judged.
+
+It keeps the target byte for byte (ASGI drops a bare `?`) and takes a request's fields as they
+stand at the end of the head, so that chunked trailers cannot pose as fields (9110 §6.5.1). What is
+too large or ambiguous is raised here. This module must not know how anything is answered.
+"""
+
+import re
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from proxy.edge.cycle import Cycle
+from proxy.edge.limits import NO_LIMITS_SET, Edge
+from proxy.errors import (
+    BodyTooLarge,
+    ExpectationUnmet,
+    HeadTooLarge,
+    MethodUnknown,
+    RequestError,
+    TargetTooLong,
+)
+from proxy.http.target import split_absolute
+
+TARGET: Final = "sidecache.target"
+"""The scope key of the raw request target, bytes."""
+
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_LINE_OVERHEAD: Final = 4
+"""Bytes of a field line beside name and value."""
+_CHUNK_OVERHEAD: Final = 16
+"""Bytes of framing that a byte of chunked body may cost: a chunk of one byte costs five."""
+
+_REQUEST_LINE: Final = re.compile(
+    rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: [!-~]+ HTTP/1\.[01]\r\n|\Z)"
+)
+_METHODS: Final = frozenset(
+    {
+        *(b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"),
+        *(b"COPY", b"LOCK", b"MKCOL", b"MOVE", b"PROPFIND", b"PROPPATCH", b"SEARCH", b"UNLOCK"),
+        *(b"BIND", b"REBIND", b"UNBIND", b"ACL", b"REPORT", b"MKACTIVITY", b"CHECKOUT", b"MERGE"),
+        *(b"M-SEARCH", b"NOTIFY", b"SUBSCRIBE", b"UNSUBSCRIBE", b"PURGE", b"MKCALENDAR", b"LINK"),
+        *(b"UNLINK", b"QUERY"),
+    }
+)
+"""The methods that the parser knows; all of them are passed on, but for CONNECT."""
+
+
+class Behind(Exception):
+    """Bytes behind the last request of a connection (9112 §9.6): nobody reads them."""
+
+
+class Intake(HttpToolsProtocol):
+    """uvicorn's protocol as far as it reads: limits and the form of requests."""
+
+    limits: Edge = NO_LIMITS_SET
+    url = b""
+    in_head = True
+    """Whether what comes next is a head, or the first byte of one."""
+    last = False
+    """Whether the request that came last was the last one of the connection."""
+    upgrading = False
+    """Whether the request that came last asks for another protocol."""
+
+    extensions: dict[str, dict[str, Any]] = {}  # noqa: RUF012 - replaced, never changed
+    """What the scope offers beyond ASGI; see `edge.extensions`."""
+
+    unparsed = 0
+    """Bytes since the parser last told of anything; not 0 while a head has begun."""
+    received = 0
+    """Bytes of the current body as it came, framing and all."""
+    _size = _count = _data = 0
+    _codings: tuple[bytes, ...] = ()
+    _expectations: tuple[bytes, ...] = ()
+    _length: bytes | None = None
+
+    def parse(self, data: bytes) -> bytes | None:
+        """Parse a piece; return what follows a request for another protocol, else None.
+
+        Raises `RequestError` where it cannot be taken, `Behind` where nothing more is read.
+        """
+        self.unparsed += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return data[upgrade.args[0] :]
+        except httptools.HttpParserInvalidMethodError as error:
+            if _unknown_method(data):  # 9110 §9.1
+                raise MethodUnknown("the request's method is not known here") from error
+            raise RequestError("what came is not HTTP") from error
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, RequestError | Behind):
+                raise error.__context__ from None
+            raise RequestError(f"what came is not HTTP/1.1: {error}") from error
+        if self.unparsed or not self.in_head:
+            self._bound(len(data))
+        return None
+
+    def _bound(self, size: int) -> None:
+        """Refuse what goes on and on and never gets anywhere."""
+        if self.unparsed > self.limits.max_head:
+            raise HeadTooLarge("the head, a chunk's extension or a trailer never ends")
+        if not self.in_head:
+            self.received += size
+            if self.received > self.limits.max_head + (1 + _CHUNK_OVERHEAD) * self._data:
+                raise RequestError("the chunks have more framing than content")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        if self.last:
+            raise Behind
+        super().on_message_begin()
+        self.unparsed = self.unparsed or 1
+        self._codings = self._expectations = ()
+        self._length = None
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self.url += url
+        if len(self.url) > self.limits.max_target:
+            raise TargetTooLong(f"the target is longer than {self.limits.max_target} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head; one of the trailers is counted and dropped."""
+        self._count += 1
+        self._size += len(name) + len(value) + _LINE_OVERHEAD
+        if self._count > self.limits.max_fields or self._size > self.limits.max_head:
+            raise HeadTooLarge("more fields, or bytes in them, than a head may have")
+        if self.in_head:
+            name = name.lower()
+            self.headers.append((name, value))
+            if name in _NOTED:
+                self._note(name, value)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length":
+            self._length = value
+        elif name == b"transfer-encoding":
+            self._codings += (value,)
+        else:
+            self._expectations += (value,)
+
+    def on_headers_complete(self) -> None:
+        """Take the finished head, and hand it on as a cycle."""
+        version: str = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise RequestError("neither HTTP/1.0 nor HTTP/1.1")
+        scope = cast("dict[str, Any]", self.scope)
+        scope["method"] = method = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        if method == "CONNECT":
+            raise RequestError("CONNECT is not served: this is not a forward proxy")
+        if self._codings:
+            self._check_codings(version)
+        if int(self._length or 0) > self.limits.max_body:
+            raise BodyTooLarge(f"the body is larger than {self.limits.max_body} bytes")
+        expecting = self._expected(version)
+        self._locate(scope)
+        scope["headers"] = tuple(self.headers)
+        scope["extensions"] = self.extensions
+        self.upgrading = self.parser.should_upgrade()
+        keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.upgrading
+        self.in_head = False
+        self._size = self._count = self._data = self.unparsed = self.received = 0
+        wire = cast(Any, self)  # what `Protocol` adds makes it one
+        self.begin(Cycle(wire, scope, expecting=expecting, keep_alive=keep_alive))
+
+    def begin(self, cycle: Cycle) -> None:
+        """Answer a request when its turn comes."""
+        raise NotImplementedError
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self.unparsed = 0
+        self._data += len(body)
+        if self._data > self.limits.max_body:
+            raise BodyTooLarge(f"the body is larger than {self.limits.max_body} bytes")
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """End a request; the next head counts from here."""
+        if self.upgrading and self.framed:
+            return  # the parser stops at the head of one that asks for an upgrade: the body comes
+        self.in_head = True
+        self._size = self._count = self.unparsed = 0
+        self.last = not self.cycle.keep_alive
+        self.scope = cast(Any, None)
+        self.url = b""
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    @property
+    def framed(self) -> bool:
+        """Whether the head of the request that came last announces a body (9112 §6.3)."""
+        return bool(self._codings) or bool((self._length or b"").strip(b"0"))
+
+    def scope_of_rest(self) -> dict[str, Any]:
+        """Return what can be said of a request that was not read to the end of its head."""
+        url = self.url
+        return {
+            "type": "http",
+            "http_version": "1.1",
+            "method": self.parser.get_method().decode("ascii") if url else "-",
+            "path": "",
+            "headers": (),
+            "client": self.client,
+            "server": self.server,
+            "scheme": self.scheme,
+            **(self.scope or {}),
+            TARGET: url,
+        }
+
+    def go_on_with_body(self) -> None:
+        """Read the body of a request whose upgrade is not heeded (9110 §7.8).
+
+        The parser takes such a request to end with its head; another one, which is told of no
+        more than how the body is framed, reads on.
+        """
+        self.upgrading = False
+        self.parser = httptools.HttpRequestParser(_Body(self))
+        lines = [line for line in self.headers if line[0] in _FRAMING]
+        head = b"".join(b"%s: %s\r\n" % line for line in lines)
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n" % head)
+
+    def _check_codings(self, version: str) -> None:
+        """Let pass `chunked` alone; what is refused here the parser may refuse only later."""
+        # "a server or client that receives an HTTP/1.0 message containing a Transfer-Encoding
+        # header field MUST treat the message as if the framing is faulty" (9112 §6.1)
+        if version == "1.0":
+            raise RequestError("a transfer coding in HTTP/1.0")
+        if [value.strip().lower() for value in self._codings] != [b"chunked"]:
+            raise RequestError("a transfer coding other than chunked")
+
+    def _expected(self, version: str) -> bool:
+        """Tell whether the client waits to be asked for its body (9110 §10.1.1)."""
+        if not self._expectations or version == "1.0":  # "MUST ignore that expectation"
+            return False
+        if [value.strip().lower() for value in self._expectations] != [b"100-continue"]:
+            raise ExpectationUnmet("nothing but 100-continue can be expected here")
+        return self.framed
+
+    def _locate(self, scope: dict[str, Any]) -> None:
+        """Say in ASGI's words what is asked for; the raw target stands beside them."""
+        scope[TARGET] = target = self.url
+        if not target.startswith(b"/"):
+            target = (split_absolute(target) or ("", b"", target))[2]
+        path, _, query = target.partition(b"?")
+        root = self.root_path
+        text = path.decode("latin-1")
+        scope["path"] = root + (unquote(text) if "%" in text else text)
+        scope["raw_path"] = root.encode("ascii") + path
+        scope["query_string"] = query
+
+
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_NOTED: Final = _FRAMING | {b"expect"}
+
+
+class _Body:
+    """What a parser that reads on in the middle of a request has to tell."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._begun = False
+        self.on_body = intake.on_body
+        self.on_message_complete = intake.on_message_complete
+
+    def on_headers_complete(self) -> None:
+        """Note that what comes now is the body, and behind it trailers."""
+        self._begun = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a trailer."""
+        if self._begun:
+            self._intake.on_header(name, value)
+
+    def on_message_begin(self) -> None:
+        """Refuse to begin another request."""
+        if self._begun:
+            raise Behind
+
+
+def _unknown_method(data: bytes) -> bool:
+    """Tell whether a request line with a method of another's stands in what came.
+
+    What came in crumbs is judged by its last one: a method is unknown as soon as it cannot become
+    a known one.
+    """
+    return any(found[1] not in _METHODS for found in _REQUEST_LINE.finditer(data))

@@ -1,0 +1,173 @@
+"""Tunnels over real sockets: a WebSocket's bytes, both ways, their ends, and who may have one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+
+from proxy.engine.ports import Clock, Inbound, Outbound, Switched
+from proxy.engine.systemclock import SystemClock
+from proxy.engine.tunnelling import Tunnelling
+from proxy.http.message import Fields, Head
+from tests.plays.house import House, house
+from tests.plays.rawclient import RawClient, request
+from tests.plays.scripted import PATIENCE, ScriptedUpstream, ok
+
+ASK: Final = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: xyz")
+RULES: Final = [{"name": "chat", "match": {"path": "/chat"}, "cache": "off"}]
+AGREED: Final = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Raw:
+    """The upstream's end on a socket of its own."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> bytes:
+        return await self._reader.read(65_536)
+
+    async def write(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def end(self) -> None:
+        self._writer.write_eof()
+
+    async def aclose(self) -> None:
+        self._writer.close()
+
+
+class Dialled:
+    """Asks a port of this machine for other protocols; it agrees to anything."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self, outbound: Outbound) -> Switched | Inbound:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        lines = b"".join(b"%s: %s\r\n" % line for line in outbound.request.fields)
+        writer.write(b"GET %s HTTP/1.1\r\n%s\r\n" % (outbound.request.target, lines))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head == AGREED
+        return Switched(Head(101, Fields([(b"Upgrade", b"websocket")])), Raw(reader, writer))
+
+
+@asynccontextmanager
+async def chatting(talk: Talk, upstream: ScriptedUpstream, **edge: object) -> AsyncIterator[House]:
+    """Run a server that talks in its own protocol behind a 101, and the proxy before it."""
+    done: set[asyncio.Task[None]] = set()
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        done.add(task := asyncio.ensure_future(_converse(talk, reader, writer)))
+        await task
+
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    clock: Clock = SystemClock()
+    async with server, house(upstream.url, rules=RULES, edge=edge) as place:
+        port = server.sockets[0].getsockname()[1]
+        place.service.data._tunnelling = Tunnelling(Dialled(port), clock)  # noqa: SLF001 - a stand-in
+        yield place
+        await asyncio.wait_for(asyncio.gather(*done), PATIENCE)
+
+
+async def _converse(talk: Talk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(AGREED)
+    try:
+        await talk(reader, writer)
+    finally:
+        writer.close()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send back what comes, and at its end a goodbye."""
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.write(b"bye")
+
+
+async def opened(client: RawClient) -> None:
+    await client.send(request("/chat", *ASK))
+    while await client.line() != b"\r\n":
+        pass
+
+
+async def test_bytes_go_both_ways(upstream: ScriptedUpstream) -> None:
+    """Any bytes, in any pieces: those that look like HTTP are none."""
+    said = b"\x81\x85abcdhello" + request("/evil") + bytes(range(256))
+    async with chatting(echo, upstream) as proxy, proxy.connect() as client:
+        await opened(client)
+        await client.send(*(said[at : at + 1] for at in range(len(said))))
+        heard = b""
+        while len(heard) < len(said):
+            heard += await client._some(65_536)  # noqa: SLF001 - bytes, not answers
+        assert heard == said
+    assert not upstream.heard
+
+
+async def test_the_end_of_one_direction_is_passed_on(upstream: ScriptedUpstream) -> None:
+    """The other side may still say what it has to."""
+    async with chatting(echo, upstream) as proxy, proxy.connect() as client:
+        await opened(client)
+        await client.send(b"hello")
+        client._writer.write_eof()  # noqa: SLF001 - half a close
+        assert await client.ended() == b"hellobye"
+
+
+async def test_a_flood_is_held_back_by_its_reader(upstream: ScriptedUpstream) -> None:
+    """Ten times as much as all buffers hold together, and it arrives whole."""
+    whole = 2**25
+    sent = [0]
+
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while sent[0] < whole:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+            sent[0] += 65_536
+
+    async with (
+        chatting(flood, upstream) as proxy,
+        proxy.connect(receive_buffer=65_536) as client,
+    ):
+        await opened(client)
+        last = -1
+        while sent[0] != last:
+            last = sent[0]
+            await asyncio.sleep(0.1)
+        assert sent[0] < whole
+        assert len(await client.ended()) == whole
+
+
+@pytest.mark.parametrize("whose", ["client", "upstream"])
+async def test_a_tunnel_in_which_nothing_moves_ends(upstream: ScriptedUpstream, whose: str) -> None:
+    over = asyncio.Event()
+
+    async def wait(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        if whose == "upstream":
+            return
+        await reader.read()
+        over.set()
+
+    async with (
+        chatting(wait, upstream, tunnel_timeout="200ms") as proxy,
+        proxy.connect() as client,
+    ):
+        await opened(client)
+        assert await client.ended() == b""
+        if whose == "client":
+            await asyncio.wait_for(over.wait(), PATIENCE)
+
+
+async def test_s8_where_the_cache_is_on_nobody_gets_one(upstream: ScriptedUpstream) -> None:
+    upstream.reply(ok())
+    async with chatting(echo, upstream) as proxy, proxy.connect() as client:
+        await client.send(request("/page", *ASK) + b"\x81\x80abcd" + request("/marker"))
+        assert (await client.read()).status == 200
+        assert await client.ended() == b""
+    assert [heard.target for heard in upstream.heard] == [b"/page"]
