@@ -9,6 +9,7 @@
     │   └── ClientGone         the client left before its request was complete
     └── UpstreamError          the upstream gave no usable answer              502
         ├── UpstreamUnreachable    no connection                              502
+        │   └── UpstreamBusy       too many requests are there already        503
         ├── UpstreamBroken         the connection or the message broke off    502
         └── UpstreamTimeout        one of its time-outs ran out               504
 
@@ -23,6 +24,8 @@ class SidecacheError(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the client may try again (9110 §10.2.3), None where nobody can tell."""
 
 
 class InternalError(SidecacheError):
@@ -71,6 +74,14 @@ class UpstreamUnreachable(UpstreamError):
     """No connection to the upstream could be made."""
 
     title = "Upstream unreachable"
+
+
+class UpstreamBusy(UpstreamUnreachable):
+    """The upstream has as many requests as are allowed; this one was not sent."""
+
+    status = 503
+    title = "Upstream busy"
+    retry_after = 1
 
 
 class UpstreamBroken(UpstreamError):

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from proxy.engine.entry import Entry
 from proxy.engine.purge import Facts, Place, Purge
@@ -143,12 +143,16 @@ class Outbound:
 
     `repeatable` allows a second attempt where a kept-alive connection gave no byte (9110
     §9.2.2). A validation is not repeated: a lost connection is what stale answers are for.
+    `informed` is told of each interim response (9110 §15.2) as it comes, and raises nothing. A
+    request whose fields ask for another protocol (Connection: upgrade, 9110 §7.8) may be answered
+    by a `Switched`.
     """
 
     request: Request
     body: AsyncIterator[bytes] | None
     timeouts: Timeouts
     repeatable: bool = False
+    informed: Callable[[Head], None] | None = None
 
 
 class Inbound(Protocol):
@@ -164,6 +168,33 @@ class Inbound(Protocol):
 
         May be called more than once. Seen through even when the caller is cancelled meanwhile.
         """
+
+
+class Tunnel(Protocol):
+    """A connection that speaks another protocol from here on: bytes both ways.
+
+    Each way waits for the other end to take what it was given. Raises `UpstreamError` where the
+    connection breaks, or where nothing came or went for `Timeouts.tunnel` seconds.
+    """
+
+    async def read(self) -> bytes:
+        """Return what comes next, nothing at the end."""
+
+    async def write(self, data: bytes) -> None:
+        """Send, and wait until there is room for more."""
+
+    def write_eof(self) -> None:
+        """Say that no more will be sent; what comes can still be read."""
+
+    async def aclose(self) -> None:
+        """End the connection."""
+
+
+@runtime_checkable
+class Switched(Inbound, Protocol):
+    """A response of status 101, given only to a request that asked for it; it has no body."""
+
+    tunnel: Tunnel
 
 
 class Upstream(Protocol):

@@ -144,6 +144,10 @@ class ScriptedUpstream:
         """Say this to the next request that has no reply yet."""
         self._replies.append(Reply(steps, early))
 
+    def stop_listening(self) -> None:
+        """Refuse new connections; those that are open stay."""
+        self._server.close()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that was heard or sent makes a condition true."""
         async with asyncio.timeout(PATIENCE):
