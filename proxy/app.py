@@ -22,6 +22,7 @@ from proxy.admin.collectors import EntriesCollector, LedgerCollector, SharedColl
 from proxy.admin.control import Control, Phase
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
+from proxy.admin.upstream_metrics import UpstreamCollector
 from proxy.edge.access import AccessLog
 from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
@@ -35,7 +36,8 @@ from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
 from proxy.stores import Stores
-from proxy.upstream.httpx_pool import HttpxUpstream
+from proxy.upstream.gateway import Gateway
+from proxy.upstreams import upstream
 
 
 class Service:
@@ -58,11 +60,7 @@ class Service:
         self._clock = SystemClock()
         self._writer = logs.LineWriter(_standard_output(), self.stats)
         self.stores = Stores(settings, self._clock, environ, address or str(settings.listen))
-        self._upstream = HttpxUpstream(
-            settings.upstream.url,
-            max_connections=settings.upstream.max_connections,
-            max_keepalive=settings.upstream.max_keepalive,
-        )
+        self._upstream = upstream(settings.upstream)
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
         self.corridor = self._corridor(config_name)
         Refreshing(self.corridor, self.stores.near)
@@ -103,6 +101,9 @@ class Service:
 
     def _collectors(self) -> Iterator[Collector]:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
+        if isinstance(self._upstream, Gateway):
+            transport = self._upstream.transport
+            yield UpstreamCollector(transport.stats, transport.members.states)
         if (shared := self.stores.shared) is not None:
             yield SharedCollector(shared.link, shared.log)
             yield EntriesCollector(shared.entries.stats)
@@ -110,6 +111,8 @@ class Service:
     def start(self) -> None:
         """Begin to work in the background, and take requests."""
         self.stores.start()
+        if isinstance(self._upstream, Gateway):
+            self._upstream.start()
         self.phase = Phase.READY
 
     def log_to_stdout(self) -> None:

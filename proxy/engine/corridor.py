@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
-from proxy.engine.answer import Account, Answer, failure, reason_of
+from proxy.engine.answer import Account, Answer, failed, failure, reason_of
 from proxy.engine.boarding import Boarded, board, early
 from proxy.engine.delivery import along, from_entry, onward
 from proxy.engine.entry import Entry
@@ -255,7 +255,7 @@ class Corridor:
             # 9111 §5.2.2.2: must-revalidate while disconnected
             status = status if verdict.stored.may_be_stale else _GATEWAY_TIMEOUT
         account = replace(self._account(visit), failed=reason_of(error))
-        return failure(status, error.title, str(error), account, self.snapshot.name)
+        return failed(error, status, account, self.snapshot.name)
 
     def refresh(self, request: Request) -> bool:
         """Begin to fetch anew, in the background, what is stored for a request and is not fresh.

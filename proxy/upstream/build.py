@@ -4,6 +4,7 @@ import random
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -11,6 +12,7 @@ from proxy.upstream.address import Address, Origin
 from proxy.upstream.breaker import BreakerTerms
 from proxy.upstream.gate import Gate
 from proxy.upstream.gateway import Gateway
+from proxy.upstream.health import Checks, HealthTerms
 from proxy.upstream.members import Members
 from proxy.upstream.pool import Keep, Pool, Room
 from proxy.upstream.retry import RetryBudget, RetryTerms
@@ -28,6 +30,7 @@ class Plan:
     keep: Keep = field(default_factory=Keep)
     breaker: BreakerTerms = field(default_factory=BreakerTerms)
     retry: RetryTerms = field(default_factory=RetryTerms)
+    health: HealthTerms | None = None
     tls: ssl.SSLContext | None = None
     """How TLS is spoken; without it, with the usual authorities."""
 
@@ -50,11 +53,12 @@ def gateway(
     members = Members(origins, pool, plan.breaker, stats, draw)
     gate = Gate(plan.most, plan.queue, stats)
     transport = PoolTransport(members, gate, RetryBudget(plan.retry), stats)
-    return Gateway(transport, queue_seconds=plan.queue_seconds)
+    checks = None if plan.health is None else Checks(members, plan.health)
+    return Gateway(transport, queue_seconds=plan.queue_seconds, checks=checks)
 
 
 def tls_context(
-    ca: str | None = None, cert: str | None = None, key: str | None = None
+    ca: Path | None = None, cert: Path | None = None, key: Path | None = None
 ) -> ssl.SSLContext:
     """Return how TLS is spoken: the server proves who it is, we do if there is a `cert`.
 
@@ -67,5 +71,5 @@ def tls_context(
     return context
 
 
-def _trusting(ca: str) -> ssl.SSLContext:
+def _trusting(ca: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)

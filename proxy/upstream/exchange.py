@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 
 from proxy.upstream.connection import Connection
+from proxy.upstream.faults import EXPIRED, Vanished
 from proxy.upstream.head import Framing, Malformed, ResponseHead
 from proxy.upstream.parser import ResponseParser
 from proxy.upstream.request import Outgoing
@@ -21,19 +22,6 @@ from proxy.upstream.waits import Waits
 HIGH: Final = 262_144
 """Bytes that may wait to be taken before no more are read."""
 LOW: Final = 65_536
-
-
-class Vanished(httpx.RemoteProtocolError):
-    """The connection ended and had not brought a single byte."""
-
-
-_EXPIRED: Final[dict[str, tuple[type[httpx.TimeoutException], str]]] = {
-    "first_byte": (httpx.ReadTimeout, "the response did not begin in time"),
-    "between_bytes": (httpx.ReadTimeout, "the response's body did not go on in time"),
-    "write": (httpx.WriteTimeout, "the request was not taken in time"),
-    "total": (httpx.ReadTimeout, "the response was not complete in time"),
-    "tunnel": (httpx.ReadTimeout, "nothing came or went for too long"),
-}
 
 
 class Exchange:
@@ -178,7 +166,11 @@ class Exchange:
             self._fail((httpx.RemoteProtocolError if self.touched else Vanished)(str(malformed)))
             return
         if error is not None:
-            self._fail((httpx.ReadError if self.touched else Vanished)(_said(error)))
+            self._fail(
+                (httpx.ReadError if self.touched else Vanished)(
+                    f"the connection broke off: {type(error).__name__}"
+                )
+            )
         elif self._framing is Framing.TUNNEL:
             self._wake()
         else:
@@ -188,7 +180,7 @@ class Exchange:
         """Take note that a wait was too long."""
         phase = "total" if self._loop.time() >= self._deadline else self._phase
         self.expired_in = phase
-        kind, text = _EXPIRED[phase]
+        kind, text = EXPIRED[phase]
         self._fail(kind(text))
 
     def hold_open(self) -> bool:
@@ -297,7 +289,3 @@ class Exchange:
         self._connection.abort()
         self._wake()
         self._ended()
-
-
-def _said(error: Exception) -> str:
-    return f"the connection broke off: {type(error).__name__}"

@@ -10,6 +10,7 @@ import httpx
 
 from proxy.engine.ports import Outbound
 from proxy.http.message import Fields, Head
+from proxy.upstream.health import Checks
 from proxy.upstream.rim import FOREIGN, ours, request_of
 from proxy.upstream.transport import Informed, PoolTransport
 from proxy.upstream.tunnel import Tunnel
@@ -21,9 +22,21 @@ _NOWHERE: Final = httpx.URL("http://upstream")
 class Gateway:
     """An `Upstream` on the transport; `queue_seconds` is how long a request waits for a place."""
 
-    def __init__(self, transport: PoolTransport, *, queue_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        transport: PoolTransport,
+        *,
+        queue_seconds: float = 1.0,
+        checks: Checks | None = None,
+    ) -> None:
         self.transport = transport
         self._queue_seconds = queue_seconds
+        self._checks = checks
+
+    def start(self) -> None:
+        """Begin to check, where checks are wanted; needs a running loop."""
+        if self._checks is not None:
+            self._checks.start()
 
     async def send(self, outbound: Outbound) -> "PooledInbound":
         """See `Upstream.send`."""
@@ -55,6 +68,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if self._checks is not None:
+            await self._checks.aclose()
         await self.transport.aclose()
 
 

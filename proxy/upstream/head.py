@@ -91,8 +91,9 @@ class Wire:
         self.reading = False
 
     def on_body(self, piece: bytes) -> None:
-        """Take a piece of the body."""
-        self.pieces.append(piece)
+        """Take a piece of the body, and none of what another message brings along."""
+        if not self.complete:
+            self.pieces.append(piece)
 
     def on_message_complete(self) -> None:
         """End the message."""

@@ -35,13 +35,26 @@ class HttpxUpstream:
     `url` is scheme, host and port; a request's own target and fields go out as they are.
     """
 
-    def __init__(self, url: str, *, max_connections: int = 256, max_keepalive: int = 64) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_connections: int = 256,
+        max_keepalive: int = 64,
+        http2: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._url = httpx.URL(url)
-        count = min(SHARDS, max_connections)
-        self._shards = [
-            _Shard(_share(max_connections, count, at), _share(max_keepalive, count, at))
+        count = 1 if http2 else min(SHARDS, max_connections)
+        limits = [
+            httpx.Limits(
+                max_connections=_share(max_connections, count, at),
+                max_keepalive_connections=_share(max_keepalive, count, at),
+                keepalive_expiry=_KEEPALIVE,
+            )
             for at in range(count)
         ]
+        self._shards = [_Shard(limit, tls or _trusted(), http2=http2) for limit in limits]
 
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
@@ -95,14 +108,9 @@ class _Shard:
     For every request httpcore looks at all connections of a pool, several times over.
     """
 
-    def __init__(self, max_connections: int, max_keepalive: int) -> None:
-        limits = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_keepalive,
-            keepalive_expiry=_KEEPALIVE,
-        )
+    def __init__(self, limits: httpx.Limits, tls: ssl.SSLContext, *, http2: bool) -> None:
         self.transport = httpx.AsyncHTTPTransport(
-            verify=_trusted(), limits=limits, retries=0, trust_env=False
+            verify=tls, limits=limits, retries=0, trust_env=False, http2=http2
         )
         self.busy = 0
 
@@ -152,7 +160,8 @@ class HttpxInbound:
         if self._shard is not None:
             self._shard.busy -= 1
             self._shard = None
-        _refuse_surplus(self._response.stream)
+        if not self._response.extensions["http_version"].startswith(b"HTTP/2"):
+            _refuse_surplus(self._response.stream)
         await self._response.aclose()
 
 

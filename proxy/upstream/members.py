@@ -16,7 +16,7 @@ import httpx
 from proxy.engine.tasks import Tasks
 from proxy.upstream.address import Address, Origin, look_up
 from proxy.upstream.balance import choose
-from proxy.upstream.breaker import Breaker, BreakerTerms
+from proxy.upstream.breaker import Breaker, BreakerTerms, State
 from proxy.upstream.pool import Pool
 from proxy.upstream.stats import UpstreamStats
 
@@ -82,10 +82,7 @@ class Members:
 
     async def pick(self, now: float, but: Collection[Member] = ()) -> Member:
         """Return who gets a request; raises `httpx.ConnectError` where nobody should."""
-        if self._names and now - self._looked > RESOLVE_SECONDS:
-            looking = self._look_again()
-            if not self._members:
-                await asyncio.shield(looking)
+        await self.known(now)
         fit = [m for m in self._members.values() if m not in but and m.breaker.allows(now)]
         well = [member for member in fit if member.healthy] or fit  # checks may be wrong of all
         if not well:
@@ -94,6 +91,13 @@ class Members:
         if len(well) == 1:
             return well[0]
         return well[choose([member.in_flight for member in well], self._draw(), self._draw())]
+
+    async def known(self, now: float) -> None:
+        """Have names looked up that were looked up too long ago; wait only for the first time."""
+        if self._names and now - self._looked > RESOLVE_SECONDS:
+            looking = self._look_again()
+            if not self._members:
+                await asyncio.shield(looking)
 
     async def reconsider(self, now: float) -> None:
         """Look names up again, because a connection failed."""
@@ -106,6 +110,13 @@ class Members:
         if member.breaker.failed(now, self._draw(), probe=probe, at_once=refused and others):
             self._stats.ejections += 1
             log.warning("the upstream at %s is left alone for a while", member.address)
+
+    def states(self) -> dict[str, int]:
+        """Return how many addresses are in each state of their breaker, or found unwell."""
+        states = dict.fromkeys((*(state.value for state in State), "unwell"), 0)
+        for member in self._members.values():
+            states[member.breaker.state.value if member.healthy else "unwell"] += 1
+        return states
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -11,10 +11,12 @@ class UpstreamStats:
     """Everything that is counted; the metadata of each field is its sentence."""
 
     in_flight: int = field(
-        default=0, metadata={"help": "Requests that hold a place at the upstream now."}
+        default=0,
+        metadata={"help": "Requests that hold a place at the upstream now.", "gauge": True},
     )
     waiting: int = field(
-        default=0, metadata={"help": "Requests that wait for a place at the upstream now."}
+        default=0,
+        metadata={"help": "Requests that wait for a place at the upstream now.", "gauge": True},
     )
     queued: int = field(
         default=0, metadata={"help": "Requests that had to wait for a place at the upstream."}
@@ -22,8 +24,10 @@ class UpstreamStats:
     turned_away: int = field(
         default=0, metadata={"help": "Requests that found no place at the upstream."}
     )
-    open: int = field(default=0, metadata={"help": "Connections to the upstream."})
-    idle: int = field(default=0, metadata={"help": "Connections to the upstream that are idle."})
+    open: int = field(default=0, metadata={"help": "Connections to the upstream.", "gauge": True})
+    idle: int = field(
+        default=0, metadata={"help": "Connections to the upstream that are idle.", "gauge": True}
+    )
     connects: int = field(default=0, metadata={"help": "Connections opened to the upstream."})
     retries: int = field(
         default=0, metadata={"help": "Requests sent again, or to another address."}

@@ -14,7 +14,8 @@ from typing import Any, Final, Self
 import httpx
 
 from proxy.upstream.connection import Connection
-from proxy.upstream.exchange import Exchange, Vanished
+from proxy.upstream.exchange import Exchange
+from proxy.upstream.faults import Vanished
 from proxy.upstream.gate import Full, Gate
 from proxy.upstream.head import Framing, Line, ResponseHead
 from proxy.upstream.members import Member, Members

@@ -127,7 +127,7 @@ RESPONSES: dict[str, tuple[str, bytes]] = {
 
 async def never_next(pool: Upstream, origin: ScriptedUpstream, method: str, *said: Step) -> None:
     origin.reply(*said)
-    await read(await pool.send(outbound(method=method)))
+    assert b"evil" not in await read(await pool.send(outbound(method=method)))
     origin.reply(ok(b"good"))
     assert await read(await pool.send(outbound())) == b"good"
     assert [heard.connection for heard in origin.heard] == [1, 2]
