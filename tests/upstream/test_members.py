@@ -251,7 +251,10 @@ async def test_who_fails_its_checks_gets_no_requests() -> None:
             well.reply(ok())
             await checks.once()
         assert pool.transport.members.states() == {
-            "closed": 1, "open": 0, "probing": 0, "unwell": 1
+            "closed": 1,
+            "open": 0,
+            "probing": 0,
+            "unwell": 1,
         }
         assert ill.heard[0].target == b"/healthz"
         assert ill.heard[0].first("host") == b"api.test"
