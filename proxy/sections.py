@@ -112,6 +112,8 @@ class Upstream(Strict):
     """Share of requests that may be sent again after a lost connection, or to another address."""
     failures: Count = 5
     """How many failures in a row make an address be left alone for a moment."""
+    calm: Duration = written("1s")
+    """How long nothing must have succeeded there, so that one bad route does not shut out all."""
     timeouts: UpstreamTimeouts = UpstreamTimeouts()
     """How long it may take; a rule can set its own."""
     health: Health | None = None

@@ -40,7 +40,7 @@ def _plan(settings: Upstream, context: ssl.SSLContext | None) -> Plan:
         queue=settings.max_queue,
         queue_seconds=settings.queue_wait,
         keep=Keep(settings.max_keepalive, settings.keepalive, settings.max_age),
-        breaker=BreakerTerms(settings.failures),
+        breaker=BreakerTerms(settings.failures, calm=settings.calm),
         retry=RetryTerms(settings.retries),
         health=None if health is None else HealthTerms(**health.model_dump()),
         tls=context,

@@ -6,6 +6,7 @@ one request may try. Time and chance are arguments. This module must not know wh
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 
 class State(Enum):
@@ -21,6 +22,8 @@ class BreakerTerms:
     """When it opens and for how long, in seconds: `shortest` at first, twice as long each time."""
 
     failures: int = 5
+    calm: float = 1.0
+    """Seconds without any success before it opens: who makes requests fail does not shut it."""
     shortest: float = 0.5
     longest: float = 4.0
 
@@ -28,7 +31,7 @@ class BreakerTerms:
 class Breaker:
     """Learns from outcomes: each request that enters tells one of them, and if it was the probe."""
 
-    __slots__ = ("_failures", "_span", "_terms", "_until", "state")
+    __slots__ = ("_failures", "_span", "_terms", "_until", "_well", "state")
 
     def __init__(self, terms: BreakerTerms) -> None:
         self.state = State.CLOSED
@@ -36,6 +39,7 @@ class Breaker:
         self._failures = 0
         self._span = terms.shortest
         self._until = 0.0
+        self._well = -inf
 
     def allows(self, now: float) -> bool:
         """Tell whether a request may enter."""
@@ -50,8 +54,9 @@ class Breaker:
             return True
         return False
 
-    def succeeded(self) -> None:
+    def succeeded(self, now: float) -> None:
         """Note an answer, whoever asked: it is well."""
+        self._well = now
         self.state = State.CLOSED
         self._failures = 0
         self._span = self._terms.shortest
@@ -65,7 +70,8 @@ class Breaker:
         if self.state is not State.CLOSED and not (probe and self.state is State.PROBING):
             return False
         self._failures += 1
-        if not (probe or at_once) and self._failures < self._terms.failures:
+        few = self._failures < self._terms.failures or now - self._well < self._terms.calm
+        if few and not (probe or at_once):
             return False
         self.state = State.OPEN
         self._until = now + self._span * (0.5 + draw / 2)

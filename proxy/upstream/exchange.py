@@ -193,14 +193,15 @@ class Exchange:
         """Send the body while listening: an answer may come early, and ends the upload then."""
         uploading = self._loop.create_task(self._upload(body))
         try:
-            return await self._head
-        except BaseException:
-            self.close()
-            raise
-        finally:
+            head = await self._head
             if not uploading.done():
                 uploading.cancel()
                 await asyncio.wait({uploading})
+        except BaseException:
+            self.close()
+            uploading.cancel()
+            raise
+        return head
 
     async def _upload(self, body: AsyncGenerator[bytes, None]) -> None:
         connection = self._connection

@@ -211,7 +211,7 @@ class PoolTransport(httpx.AsyncBaseTransport):
         if head.status in _UNWELL and len(self.members) > 1:
             self.members.failed(member, loop.time(), probe=probe, refused=False)
         else:
-            member.breaker.succeeded()
+            member.breaker.succeeded(loop.time())
         return exchange, head
 
 

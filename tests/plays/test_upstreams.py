@@ -54,7 +54,7 @@ async def test_a_stale_answer_stands_in_for_a_full_upstream(upstream: ScriptedUp
 async def test_a_stale_answer_comes_at_once_while_the_upstream_is_left_alone(
     upstream: ScriptedUpstream,
 ) -> None:
-    times = {"failures": 2, "timeouts": {"first_byte": "50ms"}}
+    times = {"failures": 2, "calm": 0, "timeouts": {"first_byte": "50ms"}}
     async with house(upstream.url, upstream=times) as proxy:
         upstream.reply(fresh(b"kept", *STALE))
         await proxy.ask("/thing")

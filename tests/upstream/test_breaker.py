@@ -8,7 +8,7 @@ from proxy.upstream.breaker import Breaker, BreakerTerms, State
 from proxy.upstream.health import Mind
 from proxy.upstream.retry import RetryBudget, RetryTerms
 
-TERMS = BreakerTerms(failures=3, shortest=1.0, longest=4.0)
+TERMS = BreakerTerms(failures=3, calm=1.0, shortest=1.0, longest=4.0)
 UNIT = st.floats(0, 1, exclude_max=True)
 
 
@@ -30,8 +30,16 @@ def test_failures_count_in_a_row_only() -> None:
     for _ in range(10):
         assert not breaker.failed(0.0, 0.0, probe=False)
         assert not breaker.failed(0.0, 0.0, probe=False)
-        breaker.succeeded()
+        breaker.succeeded(-5.0)
     assert breaker.state is State.CLOSED
+
+
+def test_it_stays_closed_while_something_succeeds() -> None:
+    """A burst of requests that time out on one bad route does not shut out all the others."""
+    breaker = Breaker(TERMS)
+    breaker.succeeded(10.0)
+    assert not any(breaker.failed(10.9, 0.0, probe=False) for _ in range(100))
+    assert breaker.failed(11.0, 0.0, probe=False)
 
 
 def test_a_refusal_opens_it_at_once_where_others_are_well() -> None:
@@ -43,7 +51,7 @@ def test_one_request_tries_and_the_others_wait_for_it() -> None:
     assert breaker.enter()
     assert breaker.state is State.PROBING
     assert not breaker.allows(100.0)
-    breaker.succeeded()
+    breaker.succeeded(100.0)
     assert breaker.allows(100.0)
     assert not breaker.enter()
 
@@ -99,7 +107,7 @@ def test_it_never_shuts_for_good_and_lets_one_try_at_a_time(
             assert not breaker.allows(now)
         match outcome:
             case "well":
-                breaker.succeeded()
+                breaker.succeeded(now)
                 assert breaker.state is State.CLOSED
             case "ill":
                 breaker.failed(now, draw, probe=probe)

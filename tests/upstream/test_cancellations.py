@@ -10,6 +10,7 @@ import pytest
 from proxy.errors import SidecacheError
 from proxy.upstream.build import Plan, gateway
 from proxy.upstream.gateway import Gateway
+from tests.plays.scripted import ScriptedUpstream, response
 from tests.upstream.asking import outbound, read
 
 
@@ -95,3 +96,30 @@ async def test_whatever_is_cancelled_whenever(seed: int) -> None:
     assert stats.open == 0
     server.close()
     await asyncio.gather(*(task for task in marked.tasks if task), return_exceptions=True)
+
+
+async def test_cancelled_between_an_early_answer_and_the_end_of_its_upload() -> None:
+    """The head is here, the upload is being stopped, and then the one who asked leaves."""
+    stopping = asyncio.Event()
+
+    async def upload() -> AsyncIterator[bytes]:
+        yield b"x"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await asyncio.sleep(0.05)
+
+    async with ScriptedUpstream() as origin:
+        pool = gateway([origin.url])
+        origin.reply(response("200 OK", "Content-Length: 5"), asyncio.Event(), early=True)
+        asking = asyncio.create_task(pool.send(outbound(method="POST", body=upload())))
+        await stopping.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await asyncio.wait_for(origin.heard[0].gone.wait(), 10)
+        stats = pool.transport.stats
+        assert (stats.in_flight, stats.open) == (0, 0)
+        assert all(member.in_flight == 0 for member in pool.transport.members)
+        await pool.aclose()
