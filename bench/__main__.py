@@ -1,4 +1,4 @@
-"""`python -m bench hit` (or l2, purge, all): measure and print, case by case.
+"""`python -m bench hit` (or l2, purge, upstream, all): measure and print, case by case.
 
 Knows the command line, signals and exit codes; nothing of how things are measured.
 """
@@ -9,8 +9,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
-from bench import cpu, machine, purge, purge_report, report
+from bench import cpu, machine, purge, purge_report, report, upstream
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
@@ -18,6 +19,7 @@ from bench.rounds import Plan, measure
 from bench.servers import contenders
 
 PURGE = "purge"
+UPSTREAM = "upstream"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,10 +48,11 @@ def _stop(*_: object) -> None:
 
 def _run(suite: str, plan: Plan, file: Path | None) -> None:
     cpu.require_proc()
-    require("wrk")
+    if suite != UPSTREAM:
+        require("wrk")
     cores = Cores.here()
     facts = machine.facts(cores)
-    cases = _purges(plan, cores) if suite == PURGE else _requests(suite, plan, cores)
+    cases = _OTHERS[suite](plan, cores) if suite in _OTHERS else _requests(suite, plan, cores)
     if file:
         told = facts | {"rounds": plan.rounds, "seconds": plan.seconds, "cases": cases}
         file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
@@ -75,9 +78,20 @@ def _purges(plan: Plan, cores: Cores) -> list[dict[str, object]]:
     return purge_report.data(samples)
 
 
+def _engines(plan: Plan, cores: Cores) -> list[dict[str, object]]:
+    samples = upstream.measure(plan, cores)
+    print(*upstream.rows(samples), sep="\n")
+    print(f"\n{upstream.NOTE}")
+    return upstream.data(samples)
+
+
+_OTHERS: Final = {PURGE: _purges, UPSTREAM: _engines}
+"""Suites that are not made of cases."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("suite", choices=(*SUITES, PURGE), help="which cases")
+    parser.add_argument("suite", choices=(*SUITES, *_OTHERS), help="which cases")
     parser.add_argument("--rounds", type=_between(int, 1, 1000), default=5, metavar="N")
     parser.add_argument("--seconds", type=_between(float, 0.2, 3600), default=5.0, metavar="S")
     parser.add_argument("--json", type=_new_file, metavar="FILE", help="write all figures there")
