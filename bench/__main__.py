@@ -1,4 +1,4 @@
-"""`python -m bench hit` (or l2, purge, coding, all): measure and print, case by case.
+"""`python -m bench hit` (or l2, purge, coding, upstream, all): measure and print, case by case.
 
 Knows the command line, signals and exit codes; nothing of how things are measured.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench import coding, coding_report, cpu, machine, purge, purge_report, report
+from bench import coding, coding_report, cpu, machine, purge, purge_report, report, upstream
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
@@ -47,7 +47,8 @@ def _stop(*_: object) -> None:
 
 def _run(suite: str, plan: Plan, file: Path | None) -> None:
     cpu.require_proc()
-    require("wrk")
+    if suite != "upstream":  # which is its own load
+        require("wrk")
     cores = Cores.here()
     facts = machine.facts(cores)
     cases = _OTHERS[suite](plan, cores) if suite in _OTHERS else _requests(suite, plan, cores)
@@ -88,9 +89,17 @@ def _codings(plan: Plan, cores: Cores) -> Cases:
     return coding_report.data(samples)
 
 
+def _engines(plan: Plan, cores: Cores) -> Cases:
+    samples = upstream.measure(plan, cores)
+    print(*upstream.rows(samples), sep="\n")
+    print(f"\n{upstream.NOTE}")
+    return upstream.data(samples)
+
+
 _OTHERS: Final[Mapping[str, Callable[[Plan, Cores], Cases]]] = {
     "purge": _purges,
     "coding": _codings,
+    "upstream": _engines,
 }
 """Suites that are not made of requests alone, by name."""
 

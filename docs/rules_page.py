@@ -128,6 +128,8 @@ _SECTIONS: Final = {
     "Settings": "The file",
     "Upstream": "`upstream`",
     "UpstreamTimeouts": "`upstream.timeouts`",
+    "Health": "`upstream.health`",
+    "UpstreamTls": "`upstream.tls`",
     "Admin": "`admin`",
     "TokenField": "`admin.tokens[]`",
     "Store": "`store`",

@@ -27,6 +27,7 @@ from proxy.admin.collectors import (
 from proxy.admin.control import Control, Phase
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
+from proxy.admin.upstream_metrics import UpstreamCollector
 from proxy.coding.coder import PooledCoder
 from proxy.edge.access import AccessLog
 from proxy.edge.asgi import Door
@@ -44,7 +45,8 @@ from proxy.engine.tunnelling import Tunnelling
 from proxy.reload import Given, Plan, Reloader, Source, Written
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
 from proxy.stores import Stores
-from proxy.upstream.httpx_pool import HttpxUpstream
+from proxy.upstream.gateway import Gateway
+from proxy.upstreams import upstream
 
 
 class Service:
@@ -71,11 +73,7 @@ class Service:
         self._clock = SystemClock()
         self._writer = logs.LineWriter(_standard_output(), self.stats)
         self.stores = Stores(settings, self._clock, environ, address or str(settings.listen))
-        self._upstream = HttpxUpstream(
-            settings.upstream.url,
-            max_connections=settings.upstream.max_connections,
-            max_keepalive=settings.upstream.max_keepalive,
-        )
+        self._upstream = upstream(settings.upstream)
         self.coder = PooledCoder()
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
         self.reloader = Reloader(source, settings, self._put_in_force)
@@ -85,8 +83,8 @@ class Service:
         self._gate = Gate(plan.tokens, self._clock.now)
         self._access = AccessLog(self._writer.write, settings.log.access)
         self._purge_method = PurgeMethod(control, self._gate)
-        upstream: object = self._upstream
-        tunnelling = Tunnelling(upstream, self._clock) if isinstance(upstream, Tunnels) else None
+        way: object = self._upstream
+        tunnelling = Tunnelling(way, self._clock) if isinstance(way, Tunnels) else None
         self.data = Door(
             self.corridor, self.stats, self._access, edge=settings.edge, tunnelling=tunnelling
         )
@@ -131,6 +129,9 @@ class Service:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
         yield CountersCollector("coding", self.coder.stats)
         yield ReloadCollector(self.reloader)
+        if isinstance(self._upstream, Gateway):
+            transport = self._upstream.transport
+            yield UpstreamCollector(transport.stats, transport.members.states)
         if (shared := self.stores.shared) is not None:
             yield SharedCollector(shared.link, shared.log)
             yield CountersCollector("shared", shared.entries.stats)
@@ -139,6 +140,8 @@ class Service:
         """Begin to work in the background, and take requests."""
         self.stores.start()
         self.reloader.start()
+        if isinstance(self._upstream, Gateway):
+            self._upstream.start()
         self.phase = Phase.READY
 
     def log_to_stdout(self) -> None:

@@ -18,6 +18,7 @@
     ├── Unsendable             an answer that HTTP/1.1 cannot carry           502
     └── UpstreamError          the upstream gave no usable answer              502
         ├── UpstreamUnreachable    no connection                              502
+        │   └── UpstreamBusy       too many requests are there already        503
         ├── UpstreamBroken         the connection or the message broke off    502
         └── UpstreamTimeout        one of its time-outs ran out               504
 
@@ -32,6 +33,8 @@ class SidecacheError(Exception):
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the client may try again (9110 §10.2.3), None where nobody can tell."""
 
 
 class InternalError(SidecacheError):
@@ -143,6 +146,14 @@ class UpstreamUnreachable(UpstreamError):
     """No connection to the upstream could be made."""
 
     title = "Upstream unreachable"
+
+
+class UpstreamBusy(UpstreamUnreachable):
+    """The upstream has as many requests as are allowed; this one was not sent."""
+
+    status = 503
+    title = "Upstream busy"
+    retry_after = 1
 
 
 class UpstreamBroken(UpstreamError):

@@ -4,7 +4,7 @@ The sentence below each field is its description in the JSON Schema and in docs/
 module must not know where settings are read from, or what is built from them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -21,7 +21,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from proxy.admin.auth import Role
 from proxy.edge.access import Logged
-from proxy.rules.endpoints import OptionalAddress, Origin
+from proxy.rules.endpoints import OptionalAddress, Origins
 from proxy.rules.problems import Problem, located
 from proxy.rules.strict import Strict, switch, written
 from proxy.rules.units import Count, Duration, Share, Size, Timeout
@@ -36,6 +36,23 @@ AccessSwitch = Annotated[
 Switch = Annotated[bool, WithJsonSchema({"enum": ["on", "off", True, False]})]
 
 
+class TlsFiles(Strict):
+    """Whom to trust and who to be, for a URL like `rediss://…`; PEM files."""
+
+    ca: Path | None = None
+    """The authorities that are trusted; without it, the system's."""
+    cert: Path | None = None
+    """The certificate to show."""
+    key: Path | None = None
+    """The certificate's key."""
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            raise PydanticCustomError("tls", "cert and key belong together: give both or none")
+        return self
+
+
 class UpstreamTimeouts(Strict):
     """How long the upstream may take, by phase."""
 
@@ -44,20 +61,77 @@ class UpstreamTimeouts(Strict):
     first_byte: Timeout = written("30s")
     """Time from the request's last byte to the response's head."""
     between_bytes: Timeout = written("30s")
-    """Time between two pieces of the response's body."""
+    """Time between two pieces of the response's body, and for a piece of the request's."""
+    total: Timeout | None = None
+    """Time from the request's beginning to the response's end; without it, as long as it takes."""
+    tunnel: Timeout = written("5m")
+    """Time without a byte either way in a connection that changed its protocol, as WebSocket."""
+
+
+class UpstreamTls(TlsFiles):
+    """Whom to trust and who to be, for a URL like `https://…`; PEM files."""
+
+
+class Health(Strict):
+    """Checks that ask every address from time to time; status 200 to 399 is well."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$")]
+    """What is asked for, by GET."""
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\[\]-]{1,255}$")] = "upstream"
+    """The Host that is asked."""
+    interval: Timeout = written("5s")
+    """Time between two checks."""
+    timeout: Timeout = written("1s")
+    """How long a check may take."""
+    row: Count = 2
+    """How many checks in a row change what is thought of an address."""
 
 
 class Upstream(Strict):
     """The API that is made faster."""
 
-    url: Origin
-    """Where it listens: scheme, host and port."""
+    url: Origins
+    """Where it listens, or a list: `http://host:port` or `unix:///path`; all addresses count."""
+    engine: Literal["own", "httpx"] = "own"
+    """Who speaks to it: our own HTTP/1.1, or stock httpx, slower and less strict."""
+    http2: Switch = written("off")
+    """Whether `engine: httpx` may speak HTTP/2; needs the extra `http2`."""
     max_connections: Count = 256
-    """The most connections that are open at once."""
+    """The most connections that are open, and requests that are under way, at once."""
     max_keepalive: Count = 64
     """The most connections that are kept open for later."""
+    keepalive: Timeout = written("4s")
+    """How long a connection is kept open for later; less than the upstream keeps it."""
+    max_age: Timeout = written("5m")
+    """How old a connection may become before another takes its place."""
+    max_queue: Count = 256
+    """How many requests wait for a place; more are answered with 503, or stale."""
+    queue_wait: Timeout = written("1s")
+    """How long they wait."""
+    retries: Share = written("10%")
+    """Share of requests that may be sent again after a lost connection, or to another address."""
+    failures: Count = 5
+    """How many failures in a row make an address be left alone for a moment."""
+    calm: Duration = written("1s")
+    """How long nothing must have succeeded there, so that one bad route does not shut out all."""
     timeouts: UpstreamTimeouts = UpstreamTimeouts()
     """How long it may take; a rule can set its own."""
+    health: Health | None = None
+    """Checks of every address; without them, requests alone tell who is well."""
+    tls: UpstreamTls = UpstreamTls()
+    """Certificates."""
+
+    @model_validator(mode="after")
+    def _of_the_engine(self) -> Self:
+        located(type(self), self._unfit())
+        return self
+
+    def _unfit(self) -> Iterator[Problem]:
+        if self.engine == "own":
+            if self.http2:
+                yield Problem(("http2",), "needs `engine: httpx`")
+        elif len(self.url) > 1 or self.url[0].startswith("unix:"):
+            yield Problem(("url",), "stock httpx takes one http:// or https:// URL here")
 
 
 class Secret(Strict):
@@ -130,23 +204,6 @@ class Memory(Strict):
     """How much is kept, counting keys, heads, bodies and overhead."""
     max_object_share: Share = written("10%")
     """The most that a single answer may take of it."""
-
-
-class TlsFiles(Strict):
-    """Whom to trust and who to be, for a URL like `rediss://…`; PEM files."""
-
-    ca: Path | None = None
-    """The authorities that are trusted; without it, the system's."""
-    cert: Path | None = None
-    """The certificate to show."""
-    key: Path | None = None
-    """The certificate's key."""
-
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
-        if (self.cert is None) != (self.key is None):
-            raise PydanticCustomError("tls", "cert and key belong together: give both or none")
-        return self
 
 
 def _location(value: object) -> Location:

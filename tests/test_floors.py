@@ -23,6 +23,7 @@ FLOORS = {
     "settings": 5,
     "logs": 5,
     "stores": 6,
+    "upstreams": 6,
     "app": 7,
     "reload": 6,
     "cli": 8,

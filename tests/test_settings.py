@@ -37,7 +37,7 @@ def told(
 def test_an_upstream_is_all_that_is_needed() -> None:
     settings = load(None, {"upstream": "http://127.0.0.1:8000"}, NOTHING)
 
-    assert settings.upstream.url == "http://127.0.0.1:8000"
+    assert settings.upstream.url == ("http://127.0.0.1:8000",)
     assert settings.listen == Address("127.0.0.1", 8080)
     assert settings.admin.listen == Address("127.0.0.1", 9090)
     assert settings.admin.tokens == ()
@@ -66,7 +66,7 @@ def test_flags_win_over_variables_and_variables_over_the_file(file: Path) -> Non
 
     settings = load(file, {"upstream": "http://flag", "listen": None}, environ)
 
-    assert settings.upstream.url == "http://flag"
+    assert settings.upstream.url == ("http://flag",)
     assert settings.upstream.max_keepalive == 5
     assert settings.upstream.max_connections == 4
     assert settings.listen.port == 2
@@ -78,7 +78,7 @@ def test_an_override_may_be_a_dotted_name() -> None:
 
     settings = load(None, overrides, NOTHING)
 
-    assert settings.upstream.url == "http://a"
+    assert settings.upstream.url == ("http://a",)
     assert settings.log.access is Logged.OFF
 
 

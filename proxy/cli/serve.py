@@ -162,7 +162,8 @@ def _stop(servers: list[uvicorn.Server]) -> None:
 
 def _announce(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
     told = "off" if admin is None else _address(admin)
-    text = f"sidecache on {_address(data)} before {service.settings.upstream.url}, admin {told}"
+    upstream = ", ".join(service.settings.upstream.url)
+    text = f"sidecache on {_address(data)} before {upstream}, admin {told}"
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - for whoever started it
 
 

@@ -9,6 +9,7 @@ from proxy.errors import (
     RequestError,
     SidecacheError,
     Unsendable,
+    UpstreamBusy,
     UpstreamError,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -80,6 +81,14 @@ class Answer:
     stream: Stream | None = field(default=None, compare=False)
 
 
+def failed(error: SidecacheError, status: int, account: Account, name: str) -> Answer:
+    """Return an answer for an error, with the time after which to come back where there is one."""
+    answer = failure(status, error.title, str(error), account, name)
+    if error.retry_after is None:
+        return answer
+    return replace(answer, fields=answer.fields.plus((b"Retry-After", b"%d" % error.retry_after)))
+
+
 def failure(status: int, title: str, detail: str, account: Account, name: str) -> Answer:
     """Return an answer of the proxy's own, with a body by RFC 9457."""
     media_type, body = problem.render(status, title, detail)
@@ -107,6 +116,7 @@ def reason_of(error: SidecacheError) -> Reason:
 
 _REASONS: Final[tuple[tuple[type[SidecacheError] | UnionType, Reason], ...]] = (
     (UpstreamTimeout, Reason.UPSTREAM_TIMEOUT),
+    (UpstreamBusy, Reason.UPSTREAM_BUSY),
     (UpstreamUnreachable, Reason.UPSTREAM_UNREACHABLE),
     (UpstreamError | Unsendable, Reason.UPSTREAM_BROKEN),
     (RequestError, Reason.BAD_REQUEST),

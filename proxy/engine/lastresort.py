@@ -7,7 +7,7 @@ anything is fetched.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from proxy.engine.answer import Account, Answer, failure, reason_of
+from proxy.engine.answer import Account, Answer, failed, reason_of
 from proxy.engine.entry import Entry
 from proxy.engine.flights import Landing, Unshareable
 from proxy.engine.ports import Clock
@@ -50,7 +50,7 @@ class LastResort:
             # 9111 §5.2.2.2: must-revalidate while disconnected
             status = status if verdict.stored.may_be_stale else _GATEWAY_TIMEOUT
         account = Account(visit.boarded.rule.name, verdict.reason, failed=reason_of(error))
-        return failure(status, error.title, str(error), account, visit.boarded.snapshot.name)
+        return failed(error, status, account, visit.boarded.snapshot.name)
 
     async def _instead(self, visit: Visit, *, unreachable: bool) -> Answer | None:
         """Answer with what is stored because the upstream gave no good answer, if allowed."""

@@ -83,6 +83,7 @@ class Reason(Enum):
     BAD_REQUEST = "bad-request"
     INTERNAL_ERROR = "internal-error"
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
+    UPSTREAM_BUSY = "upstream-busy"
     UPSTREAM_BROKEN = "upstream-broken"
     UPSTREAM_TIMEOUT = "upstream-timeout"
 
@@ -197,6 +198,9 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
     Reason.UPSTREAM_UNREACHABLE: _refuse(
         "9110 §15.6.3",
         "No connection to the upstream: 502, or 504 where must-revalidate forbids a stale answer.",
+    ),
+    Reason.UPSTREAM_BUSY: _refuse(
+        "9110 §15.6.4", "The upstream has as many requests as are allowed: 503, and Retry-After."
     ),
     Reason.UPSTREAM_BROKEN: _refuse("9110 §15.6.3", "The upstream's message broke off: 502."),
     Reason.UPSTREAM_TIMEOUT: _refuse("9110 §15.6.5", "The upstream ran out of time: 504."),

@@ -50,6 +50,10 @@ class Timeouts:
     first_byte: float = 30.0
     """From the request's last byte to the response's head."""
     between_bytes: float = 30.0
+    total: float | None = None
+    """From the request's beginning to the response's end; None for as long as it takes."""
+    tunnel: float = 300.0
+    """Without a byte either way, once the protocol has changed (9110 §7.8)."""
 
 
 class Ask(Enum):

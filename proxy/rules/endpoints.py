@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from proxy.errors import RequestError
@@ -18,6 +18,8 @@ from proxy.rules.strict import switch
 
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})")
 _LARGEST_PORT: Final = 65_535
+_UNIX: Final = "unix://"
+_LONGEST_SOCKET: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,23 @@ def _origin(url: str) -> str:
     )
 
 
+def _unix(url: str) -> str:
+    """Read the path of a unix socket, whose length the system limits."""
+    path = url.removeprefix(_UNIX)
+    if not path.startswith("/") or len(path) > _LONGEST_SOCKET or not path.isprintable():
+        raise PydanticCustomError("origin", "a unix socket is like 'unix:///run/api.sock'")
+    return url
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    """Read one upstream or several, from a list or, as a variable has them, with commas."""
+    urls = value.split(",") if isinstance(value, str) else value
+    if not isinstance(urls, list | tuple) or not urls:
+        urls = [""]
+    texts = [url.strip(" ") if isinstance(url, str) else "" for url in urls]
+    return tuple(_unix(text) if text.startswith(_UNIX) else _origin(text) for text in texts)
+
+
 def _network(value: object) -> IPv4Network | IPv6Network:
     try:
         return ip_network(str(value))
@@ -70,10 +89,15 @@ def _comma_separated(value: object) -> object:
 
 _ADDRESS_SCHEMA: Final = {"type": "string", "examples": ["127.0.0.1:8080", "[::1]:8080"]}
 
-Origin = Annotated[
-    str,
-    AfterValidator(_origin),
-    WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+/?$"}),
+_ORIGIN_SCHEMA: Final = {
+    "type": "string",
+    "pattern": "^(https?://[^/?#@]+/?|unix:///.+)$",
+    "examples": ["http://127.0.0.1:8000", "https://api.internal", "unix:///run/api.sock"],
+}
+Origins = Annotated[
+    tuple[str, ...],
+    PlainValidator(_origins),
+    WithJsonSchema({"anyOf": [_ORIGIN_SCHEMA, {"type": "array", "items": _ORIGIN_SCHEMA}]}),
 ]
 ListenAddress = Annotated[Address, PlainValidator(_address), WithJsonSchema(_ADDRESS_SCHEMA)]
 OptionalAddress = Annotated[

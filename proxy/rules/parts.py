@@ -81,6 +81,10 @@ class TimeoutsModel(Strict):
     """Time from the request's last byte to the response's head."""
     between_bytes: Timeout | None = None
     """Time between two pieces of the response's body."""
+    total: Timeout | None = None
+    """Time from the request's beginning to the response's end."""
+    tunnel: Timeout | None = None
+    """Time without a byte either way in a connection that changed its protocol, as WebSocket."""
 
 
 class CompressModel(Strict):

@@ -17,22 +17,9 @@ import httpx
 from anyio.streams.tls import TLSStream
 
 from proxy.engine.ports import Outbound
-from proxy.errors import (
-    RequestError,
-    SidecacheError,
-    UpstreamBroken,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from proxy.errors import UpstreamBroken, UpstreamUnreachable
 from proxy.http.message import Fields, Head
-
-ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
-    (httpx.TimeoutException, UpstreamTimeout),
-    (httpx.ConnectError, UpstreamUnreachable),
-    (httpx.LocalProtocolError, RequestError),
-    (httpx.TransportError, UpstreamBroken),
-)
-"""Foreign error → ours, the first that fits."""
+from proxy.upstream.rim import ours, request_of
 
 _BODYLESS: Final = frozenset({204, 304})
 _FINAL: Final = range(200, 600)
@@ -48,13 +35,26 @@ class HttpxUpstream:
     `url` is scheme, host and port; a request's own target and fields go out as they are.
     """
 
-    def __init__(self, url: str, *, max_connections: int = 256, max_keepalive: int = 64) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_connections: int = 256,
+        max_keepalive: int = 64,
+        http2: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._url = httpx.URL(url)
-        count = min(SHARDS, max_connections)
-        self._shards = [
-            _Shard(_share(max_connections, count, at), _share(max_keepalive, count, at))
+        count = 1 if http2 else min(SHARDS, max_connections)
+        limits = [
+            httpx.Limits(
+                max_connections=_share(max_connections, count, at),
+                max_keepalive_connections=_share(max_keepalive, count, at),
+                keepalive_expiry=_KEEPALIVE,
+            )
             for at in range(count)
         ]
+        self._shards = [_Shard(limit, tls or _trusted(), http2=http2) for limit in limits]
 
     async def send(self, outbound: Outbound) -> "HttpxInbound":
         """Send a request and return the response once its head is here.
@@ -68,7 +68,11 @@ class HttpxUpstream:
         except UpstreamBroken as error:
             if not (outbound.repeatable and connection.reused and _is_end(error.__cause__)):
                 raise
-        return await self._attempt(outbound, _Connection())
+            broken = error
+        try:
+            return await self._attempt(outbound, _Connection())
+        except UpstreamUnreachable:
+            raise broken from None  # what was sent before may have been done
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -83,17 +87,8 @@ class HttpxUpstream:
             "read": waits.first_byte,
             "write": waits.between_bytes,
         }
-        request = httpx.Request(
-            outbound.request.method,
-            self._url,
-            headers=_lines(outbound),
-            stream=_Upload(outbound.body),
-            extensions={
-                "timeout": timeout,
-                "target": outbound.request.target,
-                "trace": connection.trace,
-            },
-        )
+        extensions = {"timeout": timeout, "trace": connection.trace}
+        request = request_of(outbound, self._url, extensions)
         shard = min(self._shards, key=attrgetter("busy"))
         with shard.while_sending():
             response = await shard.transport.handle_async_request(request)
@@ -113,14 +108,9 @@ class _Shard:
     For every request httpcore looks at all connections of a pool, several times over.
     """
 
-    def __init__(self, max_connections: int, max_keepalive: int) -> None:
-        limits = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_keepalive,
-            keepalive_expiry=_KEEPALIVE,
-        )
+    def __init__(self, limits: httpx.Limits, tls: ssl.SSLContext, *, http2: bool) -> None:
         self.transport = httpx.AsyncHTTPTransport(
-            verify=_trusted(), limits=limits, retries=0, trust_env=False
+            verify=tls, limits=limits, retries=0, trust_env=False, http2=http2
         )
         self.busy = 0
 
@@ -133,7 +123,7 @@ class _Shard:
         except BaseException as error:
             self.busy -= 1
             if isinstance(error, httpx.HTTPError | httpx.StreamError):
-                raise _ours(error) from error
+                raise ours(error) from error
             raise
 
 
@@ -156,7 +146,7 @@ class HttpxInbound:
             async for chunk in stream:
                 yield chunk
         except httpx.HTTPError as error:
-            raise _ours(error) from error
+            raise ours(error) from error
         finally:
             await self._close()
 
@@ -170,7 +160,8 @@ class HttpxInbound:
         if self._shard is not None:
             self._shard.busy -= 1
             self._shard = None
-        _refuse_surplus(self._response.stream)
+        if not self._response.extensions["http_version"].startswith(b"HTTP/2"):
+            _refuse_surplus(self._response.stream)
         await self._response.aclose()
 
 
@@ -191,27 +182,9 @@ class _Connection:
             self.reused = False
 
 
-class _Upload(httpx.AsyncByteStream):
-    def __init__(self, body: AsyncIterator[bytes] | None) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._body is not None:
-            async for chunk in self._body:
-                yield chunk
-
-
 def _share(total: int, count: int, at: int) -> int:
     """Return what one of `count` gets of a total that is dealt out one by one."""
     return total // count + (at < total % count)
-
-
-def _lines(outbound: Outbound) -> list[tuple[bytes, bytes]]:
-    fields = outbound.request.fields
-    lines = [line for line in fields if line[0].lower() != b"expect"]  # answered at the edge
-    if outbound.body is not None and b"content-length" not in fields:
-        lines.append((b"Transfer-Encoding", b"chunked"))
-    return lines
 
 
 def _flaw(response: httpx.Response) -> str | None:
@@ -224,14 +197,6 @@ def _flaw(response: httpx.Response) -> str | None:
     if any(_CONTROL.search(value) for _, value in response.headers.raw):
         return "a control character in a field"  # 9110 §5.5
     return None
-
-
-def _ours(error: Exception) -> SidecacheError:
-    kind = next((ours for foreign, ours in ERRORS if isinstance(error, foreign)), UpstreamBroken)
-    text = str(error)
-    if isinstance(error, httpx.ProtocolError):
-        text = text.partition(": ")[0]  # behind it the parser quotes what came, secrets too
-    return kind(text or type(error).__name__)
 
 
 def _is_end(error: BaseException | None) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -106,10 +107,11 @@ def crumbs(data: bytes) -> Iterator[bytes]:
 
 
 class ScriptedUpstream:
-    """An origin server on a free port; `async with` runs it."""
+    """An origin server on a free port, or on the unix socket `path`; `async with` runs it."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, path: Path | None = None) -> None:
         self._tls = tls
+        self._path = path
         self.heard: list[Heard] = []
         self.connections = 0
         self.unscripted: list[bytes] = []
@@ -121,10 +123,14 @@ class ScriptedUpstream:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        self.port = 0
+        if self._path is not None:
+            self._server = await asyncio.start_unix_server(self._accepted, self._path, limit=2**20)
+            return self
         self._server = await asyncio.start_server(
             self._accepted, "127.0.0.1", 0, limit=2**20, ssl=self._tls
         )
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
@@ -143,6 +149,10 @@ class ScriptedUpstream:
     def reply(self, *steps: Step, early: bool = False) -> None:
         """Say this to the next request that has no reply yet."""
         self._replies.append(Reply(steps, early))
+
+    def stop_listening(self) -> None:
+        """Refuse new connections; those that are open stay."""
+        self._server.close()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that was heard or sent makes a condition true."""

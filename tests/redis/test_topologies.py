@@ -11,7 +11,7 @@ from proxy.store.redis import link
 from proxy.store.redis.client import Tls
 from proxy.store.redis.link import Link
 from proxy.store.redis.url import parse
-from tests.redis.certificates import Authority
+from tests.certificates import Authority
 from tests.redis.faultproxy import FaultProxy
 from tests.redis.fleets import Cluster, SentinelFleet
 from tests.redis.servers import RedisServer

@@ -3,11 +3,11 @@ from ipaddress import ip_network
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from proxy.rules.endpoints import Address, ListenAddress, Networks, OptionalAddress, Origin
+from proxy.rules.endpoints import Address, ListenAddress, Networks, OptionalAddress, Origins
 
 LISTEN = TypeAdapter[object](ListenAddress)
 OPTIONAL = TypeAdapter[object](OptionalAddress)
-ORIGIN = TypeAdapter[object](Origin)
+ORIGIN = TypeAdapter[object](Origins)
 NETWORKS = TypeAdapter[object](Networks)
 
 GOOD = [
@@ -17,9 +17,12 @@ GOOD = [
     (OPTIONAL, "off", None),
     (OPTIONAL, False, None),
     (OPTIONAL, "0.0.0.0:1", Address("0.0.0.0", 1)),
-    (ORIGIN, "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
-    (ORIGIN, "HTTPS://API.example.com:443/", "https://api.example.com"),
-    (ORIGIN, "http://[::1]:8000", "http://[::1]:8000"),
+    (ORIGIN, "http://127.0.0.1:8000", ("http://127.0.0.1:8000",)),
+    (ORIGIN, "HTTPS://API.example.com:443/", ("https://api.example.com",)),
+    (ORIGIN, "http://[::1]:8000", ("http://[::1]:8000",)),
+    (ORIGIN, ["http://a", "https://b:8443"], ("http://a", "https://b:8443")),
+    (ORIGIN, "http://a, http://b", ("http://a", "http://b")),
+    (ORIGIN, "unix:///run/api.sock", ("unix:///run/api.sock",)),
     (NETWORKS, [], ()),
     (NETWORKS, ["10.0.0.0/8", "::1"], (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
     (NETWORKS, "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
@@ -32,8 +35,12 @@ BAD = [
         (ORIGIN, text, "an upstream is")
         for text in (
             *("127.0.0.1:8000", "ftp://a", "http://", "http://a/b", "http://a?b", "http://a#b"),
-            *("http://u:p@a", "http://a:99999", "http://a b", "http://ä", ""),
+            *("http://u:p@a", "http://a:99999", "http://a b", "http://ä", "", [], 5, ["a"], [5]),
         )
+    ],
+    *[
+        (ORIGIN, text, "a unix socket is")
+        for text in ("unix://run", "unix://", "unix:///" + "a" * 100, "unix:///a\n")
     ],
     *[(NETWORKS, [text], "a network is") for text in ("10.0.0.1/8", "x", "", 1.5)],
 ]

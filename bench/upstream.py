@@ -1,0 +1,115 @@
+"""The upstream's engines: CPU a request, in this process alone, before the bench's origin.
+
+Our own pool, stock httpx as `upstream.engine: httpx` uses it, and one plain httpx transport, by
+turns in every round, so that all see the same machine. Must not know the proxy around them.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import httpx
+
+from bench.child import Cores, Place
+from bench.rounds import Plan
+from bench.servers import origin
+from proxy.engine.ports import Outbound, Upstream
+from proxy.http.message import Fields, Request
+from proxy.policy.terms import Timeouts
+from proxy.upstream.build import gateway
+from proxy.upstream.httpx_pool import HttpxUpstream
+
+IN_FLIGHT: Final = (1, 32)
+_A_TURN: Final = 200
+"""Requests between two looks at the clock, over all that are in flight."""
+_FIELDS: Final = Fields(
+    (
+        *((b"Host", b"127.0.0.1"), (b"User-Agent", b"bench"), (b"Accept", b"*/*")),
+        *((b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-Proto", b"http")),
+        (b"Via", b"1.1 sidecache"),
+    )
+)
+_REQUEST: Final = Request("GET", "http", b"127.0.0.1", b"/pass/1", _FIELDS)
+_ROW: Final = "{:<12} {:<16} {:>8} {:>7}"
+NOTE: Final = "x: the median of the ratios to our own pool, round by round. CPU: user and system."
+
+Ask = Callable[[], Awaitable[None]]
+Samples = Mapping[tuple[int, str], Sequence[float]]
+"""In flight and engine → microseconds of CPU a request, one a round."""
+
+
+def measure(plan: Plan, cores: Cores) -> Samples:
+    """Measure every engine in every round."""
+    with tempfile.TemporaryDirectory() as folder, origin(Place(Path(folder), cores.load)) as server:
+        return asyncio.run(_measured(f"http://127.0.0.1:{server.port}", plan))
+
+
+async def _measured(url: str, plan: Plan) -> Samples:
+    samples: dict[tuple[int, str], list[float]] = {}
+    own, sharded = gateway([url]), HttpxUpstream(url)
+    async with httpx.AsyncHTTPTransport() as plain:
+        engines = {
+            "own": lambda: _ask(own),
+            "engine: httpx": lambda: _ask(sharded),
+            "plain httpx": lambda: _plainly(plain, url),
+        }
+        for _ in range(plan.rounds):
+            for in_flight in IN_FLIGHT:
+                for name, ask in engines.items():
+                    cost = await _cost(ask, in_flight, plan.seconds)
+                    samples.setdefault((in_flight, name), []).append(cost)
+    await own.aclose()
+    await sharded.aclose()
+    return samples
+
+
+async def _cost(ask: Ask, in_flight: int, seconds: float) -> float:
+    """Return microseconds of CPU a request, over about so many seconds."""
+
+    async def turn(count: int) -> None:
+        for _ in range(count):
+            await ask()
+
+    each = max(1, _A_TURN // in_flight)
+    await asyncio.gather(*(turn(each) for _ in range(in_flight)))
+    began, used, asked = time.monotonic(), time.process_time(), 0
+    while time.monotonic() - began < seconds:
+        await asyncio.gather(*(turn(each) for _ in range(in_flight)))
+        asked += each * in_flight
+    return (time.process_time() - used) / asked * 1e6
+
+
+async def _ask(engine: Upstream) -> None:
+    inbound = await engine.send(Outbound(_REQUEST, None, Timeouts(), repeatable=True))
+    async for _ in inbound.chunks():
+        pass
+    await inbound.aclose()
+
+
+async def _plainly(transport: httpx.AsyncHTTPTransport, url: str) -> None:
+    extensions = {"timeout": {"connect": 2.0, "read": 30.0, "write": 30.0, "pool": 2.0}}
+    target = httpx.Request("GET", f"{url}/pass/1", headers=_FIELDS.lines, extensions=extensions)
+    response = await transport.handle_async_request(target)
+    await response.aread()
+    await response.aclose()
+
+
+def rows(samples: Samples) -> Iterator[str]:
+    """Yield the lines of the table."""
+    yield _ROW.format("in flight", "engine", "CPU µs", "x")
+    for (in_flight, name), own in samples.items():
+        first = f"{in_flight}" if name == "own" else ""
+        ratios = (a / b for a, b in zip(own, samples[in_flight, "own"], strict=True))
+        yield _ROW.format(first, name, f"{median(own):.0f}", f"{median(ratios):.2f}")
+
+
+def data(samples: Samples) -> list[dict[str, object]]:
+    """Return all figures."""
+    return [
+        {"in_flight": in_flight, "engine": name, "cpu_us": list(figures)}
+        for (in_flight, name), figures in samples.items()
+    ]

@@ -1,0 +1,58 @@
+"""Upstreams: the way to the API, made from the settings.
+
+This module must not know requests.
+"""
+
+import ssl
+from importlib.util import find_spec
+
+from proxy.errors import ConfigError
+from proxy.sections import Upstream, UpstreamTls
+from proxy.upstream.breaker import BreakerTerms
+from proxy.upstream.build import Plan, gateway, tls_context
+from proxy.upstream.gateway import Gateway
+from proxy.upstream.health import HealthTerms
+from proxy.upstream.httpx_pool import HttpxUpstream
+from proxy.upstream.pool import Keep
+from proxy.upstream.retry import RetryTerms
+
+
+def upstream(settings: Upstream) -> Gateway | HttpxUpstream:
+    """Return the engine that the settings name; raises `ConfigError`."""
+    context = _context(settings.tls)
+    if settings.engine == "own":
+        return gateway(settings.url, _plan(settings, context))
+    if settings.http2 and find_spec("h2") is None:
+        raise ConfigError("upstream.http2: needs the extra: pip install 'sidecache[http2]'")
+    return HttpxUpstream(
+        settings.url[0],
+        max_connections=settings.max_connections,
+        max_keepalive=settings.max_keepalive,
+        http2=settings.http2,
+        tls=context,
+    )
+
+
+def _plan(settings: Upstream, context: ssl.SSLContext | None) -> Plan:
+    health = settings.health
+    return Plan(
+        most=settings.max_connections,
+        queue=settings.max_queue,
+        queue_seconds=settings.queue_wait,
+        keep=Keep(settings.max_keepalive, settings.keepalive, settings.max_age),
+        breaker=BreakerTerms(settings.failures, calm=settings.calm),
+        retry=RetryTerms(settings.retries),
+        health=None if health is None else HealthTerms(**health.model_dump()),
+        tls=context,
+    )
+
+
+def _context(files: UpstreamTls) -> ssl.SSLContext | None:
+    """Return how TLS is spoken where that is not as usual."""
+    if files.ca is None and files.cert is None:
+        return None
+    try:
+        return tls_context(files.ca, files.cert, files.key)
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise ConfigError(f"upstream.tls: {error.filename or 'a file'}: {told}") from error
