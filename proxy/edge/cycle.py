@@ -25,6 +25,10 @@ _LARGE: Final = 262_144
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def _nothing() -> None:
+    """Stand where uvicorn wants to hear of an answer's end; `Wire.answered` hears of it."""
+
+
 class Wire(Protocol):
     """The connection, as a cycle knows it."""
 
@@ -46,9 +50,6 @@ class Wire(Protocol):
     def answered(self, cycle: Any) -> None:  # noqa: ANN401 - a cycle, which knows this
         """Go on behind a complete answer, or end the connection where it was the last."""
 
-    def on_response_complete(self) -> None:
-        """See uvicorn; everything is done in `answered`."""
-
 
 class Cycle(RequestResponseCycle):
     """uvicorn's cycle with its own hand: framed once, checked, written in one piece."""
@@ -67,7 +68,7 @@ class Cycle(RequestResponseCycle):
             message_event=asyncio.Event(),
             expect_100_continue=expecting,
             keep_alive=keep_alive,
-            on_response=wire.on_response_complete,
+            on_response=_nothing,
         )
         self._wire = wire
         self._head: bytes | None = None
@@ -112,8 +113,9 @@ class Cycle(RequestResponseCycle):
                 self._wire.loop.call_soon(self._flush)
             return
         body, more = message.get("body", b""), message.get("more_body", False)
-        self._check_length(len(body), more=more)
-        if len(body) > _LARGE:
+        size = len(body)
+        self._check_length(size, more=more)
+        if size > _LARGE:
             body = await self._send_most(body)
         if not self.disconnected:
             self._go_on(body, more=more)
@@ -127,8 +129,7 @@ class Cycle(RequestResponseCycle):
         """Make the head; it leaves with the body, or in the loop's next turn without."""
         # 9112 §9.6: a body that nobody may ever read must not be taken for the next request
         keep_alive = self.keep_alive and not self.more_body
-        scope = cast("dict[str, Any]", self.scope)
-        method, version = scope["method"], scope["http_version"]
+        method, version = self.scope["method"], self.scope["http_version"]
         out = outgoing(status, lines, method=method, version=version, keep_alive=keep_alive)
         self._out, self._head, self.keep_alive = out, out.head, out.keep_alive
         self.response_started = True
@@ -167,7 +168,6 @@ class Cycle(RequestResponseCycle):
         if not more:
             self.response_complete = True
             self.message_event.set()
-            self.on_response()
             self._wire.answered(self)
 
     def _framed(self, out: Outgoing, body: bytes, *, more: bool) -> bytes:

@@ -93,7 +93,8 @@ class Doorway:
         """Look at some connections now, and at the others once the loop has had a turn."""
         now = self.now
         for connection in waiting[:_AT_ONCE]:
-            connection.tick(now)
+            if connection in self._present:  # it may have left since
+                connection.tick(now)
         if rest := waiting[_AT_ONCE:]:
             loop.call_soon(partial(self._look, loop, rest))
 

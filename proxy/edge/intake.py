@@ -6,14 +6,13 @@ too large or ambiguous is raised here. This module must not know how anything is
 """
 
 import re
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from proxy.edge.cycle import Cycle
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.errors import (
     BodyTooLarge,
@@ -57,6 +56,7 @@ class Intake(HttpToolsProtocol):
     """uvicorn's protocol as far as it reads: limits and the form of requests."""
 
     limits: Edge = NO_LIMITS_SET
+    scope: Any
     url = b""
     in_head = True
     """Whether what comes next is a head, or the first byte of one."""
@@ -148,7 +148,7 @@ class Intake(HttpToolsProtocol):
         version: str = self.parser.get_http_version()
         if version not in _VERSIONS:
             raise RequestError("neither HTTP/1.0 nor HTTP/1.1")
-        scope = cast("dict[str, Any]", self.scope)
+        scope = self.scope
         scope["method"] = method = self.parser.get_method().decode("ascii")
         scope["http_version"] = version
         if method == "CONNECT":
@@ -157,7 +157,7 @@ class Intake(HttpToolsProtocol):
             self._check_codings(version)
         if int(self._length or 0) > self.limits.max_body:
             raise BodyTooLarge(f"the body is larger than {self.limits.max_body} bytes")
-        expecting = self._expected(version)
+        expecting = bool(self._expectations) and self._expected(version)
         self._locate(scope)
         scope["headers"] = tuple(self.headers)
         scope["extensions"] = self.extensions
@@ -165,10 +165,9 @@ class Intake(HttpToolsProtocol):
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.upgrading
         self.in_head = False
         self._size = self._count = self._data = self.unparsed = self.received = 0
-        wire = cast(Any, self)  # what `Protocol` adds makes it one
-        self.begin(Cycle(wire, scope, expecting=expecting, keep_alive=keep_alive))
+        self.begin(scope, expecting=expecting, keep_alive=keep_alive)
 
-    def begin(self, cycle: Cycle) -> None:
+    def begin(self, scope: dict[str, Any], *, expecting: bool, keep_alive: bool) -> None:
         """Answer a request when its turn comes."""
         raise NotImplementedError
 
@@ -192,7 +191,7 @@ class Intake(HttpToolsProtocol):
         self.in_head = True
         self._size = self._count = self.unparsed = 0
         self.last = not self.cycle.keep_alive
-        self.scope = cast(Any, None)
+        self.scope = None
         self.url = b""
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -241,7 +240,7 @@ class Intake(HttpToolsProtocol):
 
     def _expected(self, version: str) -> bool:
         """Tell whether the client waits to be asked for its body (9110 §10.1.1)."""
-        if not self._expectations or version == "1.0":  # "MUST ignore that expectation"
+        if version == "1.0":  # "MUST ignore that expectation"
             return False
         if [value.strip().lower() for value in self._expectations] != [b"100-continue"]:
             raise ExpectationUnmet("nothing but 100-continue can be expected here")

@@ -107,14 +107,13 @@ class Protocol(Intake):
             self._hold_back(self.waiting + data)
         else:
             if not self.unparsed and self.in_head:
-                self._watch.restart()
+                self._watch.since = self.doorway.now
             self._feed(data)
 
-    def begin(self, cycle: Cycle) -> None:
+    def begin(self, scope: dict[str, Any], *, expecting: bool, keep_alive: bool) -> None:
         """Answer a request, or let it wait for those before it."""
-        if self._leaving:
-            cycle.keep_alive = False
-        self._queue(cycle, self.app)
+        staying = keep_alive and not self._leaving
+        self._queue(Cycle(self, scope, expecting=expecting, keep_alive=staying), self.app)
 
     def refuse(self, error: RequestError) -> None:
         """Answer what cannot be taken when its turn comes, and read no further (9112 §11.2)."""
@@ -170,13 +169,10 @@ class Protocol(Intake):
         """End the connection in the middle of an answer, visibly."""
         self.transport.close()
 
-    def on_response_complete(self) -> None:
-        """Count an answer; `answered` does the rest."""
-        self.server_state.total_requests += 1
-
     def answered(self, cycle: Cycle) -> None:
         """Begin the next answer, or end the connection where this one was the last."""
-        self._watch.restart()
+        self.server_state.total_requests += 1
+        self._watch.since = self.doorway.now
         if not cycle.keep_alive:
             self._end()
         elif not self.transport.is_closing():
@@ -242,15 +238,15 @@ class Protocol(Intake):
                 self.flow.pause_reading()
 
     def _queue(self, cycle: Cycle, app: Any) -> None:  # noqa: ANN401 - ASGI
-        before = self.cycle
+        before = self.pending
         self.cycle = cycle
-        if cast(object, before) is None or before.response_complete:
+        if before is None or before.response_complete:
             self._start_asgi_task(cycle, app)
         else:
             self.pipeline.appendleft((cycle, app))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - ASGI
-        self._answering = cast(Cycle, cycle)
+        self._answering = cycle  # type: ignore[assignment]  # all of them are ours
         super()._start_asgi_task(cycle, app)
 
     def _refusal(self, error: RequestError) -> Cycle:
