@@ -190,3 +190,20 @@ async def standing_still(value: Callable[[], int]) -> None:
         now = value()
         still = still + 1 if now == last else 0
         last = now
+
+
+async def test_9110_15_2_interim_responses_reach_who_leads_the_fetch(
+    proxy: House, upstream: ScriptedUpstream
+) -> None:
+    """All of their fields, before the answer, and never from the cache."""
+    hold = asyncio.Event()
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Odd: 1\r\n\r\n"
+    upstream.reply(b"HTTP/1.1 102 Processing\r\n\r\n", hints, hold, fresh())
+    async with proxy.connect() as client:
+        await client.send(request("/thing"))
+        told = b"".join([await client.line() for _ in range(6)]).lower()
+        assert told == b"http/1.1 102 processing\r\n\r\n" + hints.lower()
+        hold.set()
+        assert (await client.read()).status == 200
+        await client.send(request("/thing"))
+        assert (await client.read()).told == "sidecache; hit; ttl; detail=fresh"

@@ -7,10 +7,6 @@ from typing import Final
 
 import pytest
 
-from proxy.engine.ports import Clock, Inbound, Outbound, Switched
-from proxy.engine.systemclock import SystemClock
-from proxy.engine.tunnelling import Tunnelling
-from proxy.http.message import Fields, Head
 from tests.plays.house import House, house
 from tests.plays.rawclient import RawClient, request
 from tests.plays.scripted import PATIENCE, ScriptedUpstream, ok
@@ -21,44 +17,8 @@ AGREED: Final = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Raw:
-    """The upstream's end on a socket of its own."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self) -> bytes:
-        return await self._reader.read(65_536)
-
-    async def write(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def end(self) -> None:
-        self._writer.write_eof()
-
-    async def aclose(self) -> None:
-        self._writer.close()
-
-
-class Dialled:
-    """Asks a port of this machine for other protocols; it agrees to anything."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    async def open(self, outbound: Outbound) -> Switched | Inbound:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        lines = b"".join(b"%s: %s\r\n" % line for line in outbound.request.fields)
-        writer.write(b"GET %s HTTP/1.1\r\n%s\r\n" % (outbound.request.target, lines))
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head == AGREED
-        return Switched(Head(101, Fields([(b"Upgrade", b"websocket")])), Raw(reader, writer))
-
-
 @asynccontextmanager
-async def chatting(talk: Talk, upstream: ScriptedUpstream, **edge: object) -> AsyncIterator[House]:
+async def chatting(talk: Talk, **edge: object) -> AsyncIterator[House]:
     """Run a server that talks in its own protocol behind a 101, and the proxy before it."""
     done: set[asyncio.Task[None]] = set()
 
@@ -67,10 +27,8 @@ async def chatting(talk: Talk, upstream: ScriptedUpstream, **edge: object) -> As
         await task
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0)
-    clock: Clock = SystemClock()
-    async with server, house(upstream.url, rules=RULES, edge=edge) as place:
-        port = server.sockets[0].getsockname()[1]
-        place.service.data._tunnelling = Tunnelling(Dialled(port), clock)  # noqa: SLF001 - a stand-in
+    port = server.sockets[0].getsockname()[1]
+    async with server, house(f"http://127.0.0.1:{port}", rules=RULES, edge=edge) as place:
         yield place
         await asyncio.wait_for(asyncio.gather(*done), PATIENCE)
 
@@ -98,29 +56,28 @@ async def opened(client: RawClient) -> None:
         pass
 
 
-async def test_bytes_go_both_ways(upstream: ScriptedUpstream) -> None:
+async def test_bytes_go_both_ways() -> None:
     """Any bytes, in any pieces: those that look like HTTP are none."""
     said = b"\x81\x85abcdhello" + request("/evil") + bytes(range(256))
-    async with chatting(echo, upstream) as proxy, proxy.connect() as client:
+    async with chatting(echo) as proxy, proxy.connect() as client:
         await opened(client)
         await client.send(*(said[at : at + 1] for at in range(len(said))))
         heard = b""
         while len(heard) < len(said):
             heard += await client._some(65_536)  # noqa: SLF001 - bytes, not answers
         assert heard == said
-    assert not upstream.heard
 
 
-async def test_the_end_of_one_direction_is_passed_on(upstream: ScriptedUpstream) -> None:
+async def test_the_end_of_one_direction_is_passed_on() -> None:
     """The other side may still say what it has to."""
-    async with chatting(echo, upstream) as proxy, proxy.connect() as client:
+    async with chatting(echo) as proxy, proxy.connect() as client:
         await opened(client)
         await client.send(b"hello")
         client._writer.write_eof()  # noqa: SLF001 - half a close
         assert await client.ended() == b"hellobye"
 
 
-async def test_a_flood_is_held_back_by_its_reader(upstream: ScriptedUpstream) -> None:
+async def test_a_flood_is_held_back_by_its_reader() -> None:
     """Ten times as much as all buffers hold together, and it arrives whole."""
     whole = 2**25
     sent = [0]
@@ -132,7 +89,7 @@ async def test_a_flood_is_held_back_by_its_reader(upstream: ScriptedUpstream) ->
             sent[0] += 65_536
 
     async with (
-        chatting(flood, upstream) as proxy,
+        chatting(flood) as proxy,
         proxy.connect(receive_buffer=65_536) as client,
     ):
         await opened(client)
@@ -145,7 +102,7 @@ async def test_a_flood_is_held_back_by_its_reader(upstream: ScriptedUpstream) ->
 
 
 @pytest.mark.parametrize("whose", ["client", "upstream"])
-async def test_a_tunnel_in_which_nothing_moves_ends(upstream: ScriptedUpstream, whose: str) -> None:
+async def test_a_tunnel_in_which_nothing_moves_ends(whose: str) -> None:
     over = asyncio.Event()
 
     async def wait(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -155,7 +112,7 @@ async def test_a_tunnel_in_which_nothing_moves_ends(upstream: ScriptedUpstream, 
         over.set()
 
     async with (
-        chatting(wait, upstream, tunnel_timeout="200ms") as proxy,
+        chatting(wait, tunnel_timeout="200ms") as proxy,
         proxy.connect() as client,
     ):
         await opened(client)
@@ -166,7 +123,7 @@ async def test_a_tunnel_in_which_nothing_moves_ends(upstream: ScriptedUpstream, 
 
 async def test_s8_where_the_cache_is_on_nobody_gets_one(upstream: ScriptedUpstream) -> None:
     upstream.reply(ok())
-    async with chatting(echo, upstream) as proxy, proxy.connect() as client:
+    async with house(upstream.url, rules=RULES) as proxy, proxy.connect() as client:
         await client.send(request("/page", *ASK) + b"\x81\x80abcd" + request("/marker"))
         assert (await client.read()).status == 200
         assert await client.ended() == b""
