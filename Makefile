@@ -22,6 +22,7 @@ test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
 
 soak: $(VENV)/ready  ## Purge through a fleet under random faults, ten minutes strict and ten trusting
 	FLEET_SECONDS=600 $(BIN)/python -m pytest tests/fleet/test_commits.py
+	ROLLOUT_REQUESTS=60000 $(BIN)/python -m pytest tests/fleet/test_rollout.py
 
 fuzz: $(VENV)/ready  ## Feed the edge any bytes for FUZZ_SECONDS (600)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -s tests/fuzz

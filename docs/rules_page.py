@@ -138,6 +138,7 @@ _SECTIONS: Final = {
     "Secret": "`store.redis.password`",
     "TlsFiles": "`store.redis.tls`",
     "Edge": "`edge`",
+    "Drain": "`drain`",
     "Log": "`log`",
     "CacheStatusField": "`cache_status`",
     "RuleModel": "`rules[]`",

@@ -144,6 +144,11 @@ class Service:
             self._upstream.start()
         self.phase = Phase.READY
 
+    def leave(self) -> None:
+        """Be ready no more, and tell every client to come back elsewhere (9112 §9.6)."""
+        self.phase = Phase.DRAINING
+        self.data.leaving = True
+
     def log_to_stdout(self) -> None:
         """Send the process's log records where the access lines go."""
         logs.install(self._writer, self.settings.log.level)

@@ -180,7 +180,7 @@ class Reloader:
             log.exception("the settings cannot be reloaded")
 
 
-_LISTENERS: Final = ("listen", "workers", "store")
+_LISTENERS: Final = ("listen", "workers", "store", "edge", "drain")
 
 
 def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:

@@ -259,6 +259,15 @@ class Store(Strict):
     """The store that all replicas share; without it, memory alone."""
 
 
+class Drain(Strict):
+    """How the proxy ends on SIGTERM; on SIGINT, and on a second signal, there is no delay."""
+
+    delay: Duration = written("5s")
+    """How long clients are still taken, while `/readyz` says no and the word spreads."""
+    grace: Duration = written("30s")
+    """How long answers under way are given after that."""
+
+
 class Log(Strict):
     """What is written to standard output, one JSON object a line."""
 

@@ -28,6 +28,7 @@ from proxy.rules.strict import Strict, written
 from proxy.sections import (
     AdminOrAddress,
     CacheStatusField,
+    Drain,
     Log,
     Secret,
     Store,
@@ -82,6 +83,8 @@ class Settings(Strict):
     """Networks whose X-Forwarded-* fields are believed; in a variable, separated by commas."""
     edge: Edge = Edge()
     """What a client may ask for, and how much and how long it may take."""
+    drain: Drain = Drain()
+    """How the proxy ends."""
     log: Log = Log()
     """What is logged."""
     cache_status: CacheStatusField = CacheStatusField()

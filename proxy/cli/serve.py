@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import click
 import uvicorn
 
 from proxy.app import DataPlane, Service
+from proxy.cli.ending import Ending
 from proxy.cli.options import config_option
 from proxy.edge.doorway import Doorway
 from proxy.edge.protocol import entrance
@@ -22,9 +24,6 @@ from proxy.errors import ConfigError
 from proxy.reload import Written
 from proxy.rules.endpoints import Address
 from proxy.settings import load
-
-GRACE: Final = 30
-"""Seconds that answers under way are given once the proxy has been told to stop."""
 
 CLOSING: Final = 2.0
 """Seconds that the event loop is given to close, once everything has ended."""
@@ -118,29 +117,36 @@ class _Server(uvicorn.Server):
 
 
 async def _run(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
-    """Serve both listeners until SIGTERM or SIGINT, then finish what is under way.
+    """Serve both listeners until told to go: by SIGTERM in peace, by SIGINT at once.
 
     SIGHUP has the settings read anew.
     """
-    servers = [(data_server(service), data)]
+    server, drain = data_server(service), service.settings.drain
+    operators, serving = None, [asyncio.ensure_future(server.serve([data]))]
     if admin is not None:
-        servers.append((_server(service.admin, http=entrance(Doorway()), lifespan="off"), admin))
+        operators = _server(service.admin, 1.0, http=entrance(Doorway()), lifespan="off")
+        serving.append(asyncio.ensure_future(operators.serve([admin])))
+    ending = Ending(server, operators, service.leave, drain.delay)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, [server for server, _ in servers])
+    loop.add_signal_handler(signal.SIGTERM, ending.begin)
+    loop.add_signal_handler(signal.SIGINT, ending.now)
     loop.add_signal_handler(signal.SIGHUP, service.reloader.reload_soon)
     _announce(service, data, admin)
-    await asyncio.gather(*(server.serve([listener]) for server, listener in servers))
+    await ending.served(serving)
 
 
 def data_server(service: Service) -> uvicorn.Server:
     """Return the server of the data plane, set up as it runs in production."""
     app = DataPlane(service)
     doorway = Doorway(service.settings.edge, app)
-    return _server(app, http=entrance(doorway), lifespan="on")
+    return _server(app, service.settings.drain.grace, http=entrance(doorway), lifespan="on")
 
 
-def _server(app: Any, **options: Any) -> uvicorn.Server:  # noqa: ANN401 - uvicorn's own types
+def _server(
+    app: Any,  # noqa: ANN401 - uvicorn's own type
+    grace: float,
+    **options: Any,  # noqa: ANN401 - as above
+) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -149,15 +155,10 @@ def _server(app: Any, **options: Any) -> uvicorn.Server:  # noqa: ANN401 - uvico
         server_header=False,
         proxy_headers=False,  # a sidecar's every peer is loopback, which this would trust
         ws="none",
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=ceil(grace),
         **options,
     )
     return _Server(config)
-
-
-def _stop(servers: list[uvicorn.Server]) -> None:
-    for server in servers:
-        server.should_exit = True
 
 
 def _announce(service: Service, data: socket.socket, admin: socket.socket | None) -> None:

@@ -46,6 +46,8 @@ class Door:
         self.purge_method = purge_method
         self._edge = edge
         self._tunnelling = tunnelling
+        self.leaving = False
+        """Whether every answer is the last one on its connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything but HTTP is refused."""
@@ -61,6 +63,7 @@ class Door:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         delivery = Delivery(send, self._stats, self._access, self._corridor.snapshot.name)
+        delivery.closing = self.leaving
         try:
             if REFUSAL in scope:
                 raise scope[REFUSAL]

@@ -17,7 +17,7 @@ from tests.clients.running import run
 from tests.plays.decoding import CODINGS
 from tests.plays.house import House, house
 from tests.plays.origin import Origin
-from tests.plays.representing import LARGE, QUIET, resource
+from tests.plays.representing import CALM, LARGE, resource
 
 BROWSER = shutil.which("chromium")
 FLAGS = (
@@ -87,7 +87,7 @@ async def seen_by_the_page(proxy: House, profile: Path) -> dict[str, Any]:
 @pytest.mark.skipif(BROWSER is None, reason="chromium is not installed")
 async def test_a_page_reads_every_coding_is_told_304_and_resumes(tmp_path: Path) -> None:
     text = LARGE.decode()
-    async with Origin() as origin, house(origin.url, rules=RULES, log=QUIET) as proxy:
+    async with Origin() as origin, house(origin.url, rules=RULES, **CALM) as proxy:
         origin.resources["/page"] = resource(PAGE, media="text/html", control="no-store")
         for coding in CODINGS:
             origin.resources[f"/{coding}"] = resource(LARGE)

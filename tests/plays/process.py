@@ -45,7 +45,7 @@ class Serving:
 def environment(**variables: str) -> dict[str, str]:
     """Return this process's environment without settings of the proxy, and with these variables."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("SIDECACHE_")}
-    return {**kept, "PYTHONPATH": str(ROOT), **variables}
+    return {**kept, "PYTHONPATH": str(ROOT), "SIDECACHE_DRAIN__DELAY": "0s", **variables}
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -90,7 +90,7 @@ class Place:
 async def place(thing: Resource | None = None, **rule: object) -> AsyncIterator[Place]:
     """Run the proxy before an origin with one thing, under a rule."""
     rules = [{"name": "thing", **rule}]
-    async with Origin() as origin, house(origin.url, rules=rules, log=QUIET) as proxy:
+    async with Origin() as origin, house(origin.url, rules=rules, **CALM) as proxy:
         here = Place(origin, proxy)
         if thing is not None:
             here.has(thing)
@@ -100,7 +100,8 @@ async def place(thing: Resource | None = None, **rule: object) -> AsyncIterator[
             assert b"-sc." not in heard.head, heard.head
 
 
-QUIET: Final = {"access": "off"}
+CALM: Final = {"log": {"access": "off"}, "upstream": {"timeouts": {"connect": 15}}}
+"""Settings for many requests on a busy machine."""
 
 
 def taking(coding: str) -> str:

@@ -22,7 +22,7 @@ from tests.plays.house import House, house
 from tests.plays.objections import objections
 from tests.plays.origin import Origin, written
 from tests.plays.rawclient import RawClient, Response, request
-from tests.plays.representing import NOW, QUIET
+from tests.plays.representing import CALM, NOW
 
 
 @dataclass
@@ -141,7 +141,7 @@ def stage() -> Iterator[Stage]:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stack = AsyncExitStack()
         origin = runner.run(stack.enter_async_context(Origin()))
-        proxy = runner.run(stack.enter_async_context(house(origin.url, rules=RULES, log=QUIET)))
+        proxy = runner.run(stack.enter_async_context(house(origin.url, rules=RULES, **CALM)))
         yield Stage(runner, origin, proxy)
         runner.run(stack.aclose())
         assert not origin.unscripted

@@ -97,7 +97,12 @@ async def test_9110_13_1_2_if_none_match(accepts: str, listed: str, status: int)
 @pytest.mark.parametrize("etag", ['"v1"', 'W/"v1"', None])
 @pytest.mark.parametrize(
     ("since", "status"),
-    [(OLD, 304), (written(NOW), 304), (written(NOW - 2 * DAY), 200), ("yesterday", 200)],
+    [
+        pytest.param(OLD, 304, id="then"),
+        pytest.param(written(NOW), 304, id="later"),
+        pytest.param(written(NOW - 2 * DAY), 200, id="before"),
+        pytest.param("yesterday", 200, id="no-date"),
+    ],
     ids=["then", "now", "before", "no-date"],
 )
 async def test_9110_13_1_3_if_modified_since(

@@ -1,0 +1,56 @@
+"""The ending: how a running proxy goes, so that nobody notices.
+
+Not ready any more at once; new clients are taken while the word spreads, each told to come back
+elsewhere; then what is under way is finished. This module must not know what is served.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import uvicorn
+
+
+class Ending:
+    """Ends a data server, and the server of operators after it.
+
+    `leave` is called as soon as the end begins, `delay` are the seconds that new clients are taken
+    after that.
+    """
+
+    def __init__(
+        self,
+        data: uvicorn.Server,
+        operators: uvicorn.Server | None,
+        leave: Callable[[], None],
+        delay: float,
+    ) -> None:
+        self._data = data
+        self._operators = operators
+        self._leave = leave
+        self._delay = delay
+        self._begun = False
+
+    def begin(self) -> None:
+        """Go, as an orchestrator asks for it; asked again, at once."""
+        if self._begun or not self._delay:
+            self.now()
+            return
+        self._begun = True
+        self._leave()
+        asyncio.get_running_loop().call_later(self._delay, self.now)
+
+    def now(self) -> None:
+        """Take no one else, and finish what is under way."""
+        self._begun = True
+        self._leave()
+        self._data.should_exit = True
+
+    async def served(self, serving: "list[asyncio.Task[None]]") -> None:
+        """Wait until the data server has ended; operators can look on until then."""
+        data, *operators = serving
+        try:
+            await data
+        finally:
+            if self._operators is not None:
+                self._operators.should_exit = True
+        await asyncio.gather(*operators)

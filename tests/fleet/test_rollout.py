@@ -1,0 +1,135 @@
+"""A roll-out: replicas are replaced and their settings changed under load, and nobody notices.
+
+ROLLOUT_REQUESTS says how many requests there are at least; `make soak` sends 60,000.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tests.fleet.balancer import Balancer
+from tests.fleet.conftest import Tell
+from tests.fleet.origin import Origin
+from tests.plays.process import Serving, serving
+from tests.plays.rawclient import RawClient, connected, request
+
+REQUESTS: Final = int(os.environ.get("ROLLOUT_REQUESTS", "3000"))
+CLIENTS: Final = 16
+DELAY: Final = 0.5
+VARIABLES: Final = {"SIDECACHE_DRAIN__DELAY": f"{DELAY}s", "SIDECACHE_LOG__ACCESS": "off"}
+
+
+class Load:
+    """Clients that ask on and on, each on connections of its own; whatever fails is noted."""
+
+    def __init__(self, port: int) -> None:
+        self.answers = 0
+        self.failures: list[str] = []
+        self._port = port
+        self._going = True
+        self._tasks = [asyncio.create_task(self._client(n)) for n in range(CLIENTS)]
+
+    async def until(self, answers: int) -> None:
+        """Wait until there have been so many answers."""
+        while self.answers < answers:  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        self._going = False
+        await asyncio.gather(*self._tasks)
+
+    async def _client(self, number: int) -> None:
+        while self._going:
+            try:
+                async with connected(self._port) as client:
+                    await self._converse(client, number)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a failure
+                self.failures.append(f"client {number}: {error!r}")
+
+    async def _converse(self, client: RawClient, number: int) -> None:
+        while self._going:
+            target = f"/{('steady', 'private')[self.answers % 2]}/{number}"
+            await client.send(request(target))
+            answer = await client.read()
+            self.answers += 1
+            if answer.status != 200:
+                self.failures.append(f"client {number}: {answer.status} {answer.body!r}")
+            if b"close" in answer.all("connection"):
+                return
+
+
+async def test_replicas_are_replaced_and_settings_changed_and_nobody_notices(
+    origin: Origin, tmp_path: Path, tell: Tell
+) -> None:
+    file = tmp_path / "sidecache.yaml"
+    file.write_text(f"upstream: {{url: {origin.url}}}\n")
+    origin.steady(0.001)
+    with ExitStack() as stack:
+
+        def start() -> Serving:
+            return stack.enter_context(serving("--config", str(file), variables=VARIABLES))
+
+        async with Balancer() as balancer:
+            balancer.replicas += await asyncio.gather(*(asyncio.to_thread(start) for _ in "ab"))
+            await balancer.all_ready()
+            load = Load(balancer.port)
+            done = 0
+            async for _ in _changes(balancer, file, start):
+                done += 1
+                await load.until(REQUESTS * done // 5)
+            await load.until(REQUESTS)
+            await load.stop()
+    tell(f"{load.answers} answers over a roll-out, {len(load.failures)} failures")
+    assert load.failures == []
+    assert done == 5
+
+
+async def _changes(
+    balancer: Balancer, file: Path, start: Callable[[], Serving]
+) -> AsyncIterator[None]:
+    """Do what is done to a deployment, one thing after the other."""
+    good = file.read_text()
+    for _ in range(2):
+        replica = balancer.replicas[0]
+        balancer.replicas.append(await asyncio.to_thread(start))
+        await balancer.all_ready()
+        replica.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(replica.process.wait, 60)
+        assert replica.process.returncode == 0
+        balancer.replicas.remove(replica)
+        yield
+    for text in (good + "rules: [{name: one, ttl: 5s}]\n", "nonsense: [", good):
+        file.write_text(text)
+        for replica in balancer.replicas:
+            replica.process.send_signal(signal.SIGHUP)
+        await asyncio.sleep(0.2)
+        yield
+
+
+async def test_a_replica_that_leaves_says_so_and_goes_on_for_a_while(origin: Origin) -> None:
+    patient = VARIABLES | {"SIDECACHE_DRAIN__DELAY": "30s"}
+    with serving("--upstream", origin.url, variables=patient) as proxy:
+        async with (
+            connected(proxy.port) as client,
+            httpx.AsyncClient(base_url=proxy.admin) as admin,
+        ):
+            await client.send(request("/steady/1"))
+            assert (await client.read()).first("connection") is None
+            proxy.process.send_signal(signal.SIGTERM)
+            while (await admin.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.01)
+            assert (await admin.get("/livez")).status_code == 200
+            await client.send(request("/steady/1"))
+            assert (await client.read()).all("connection") == [b"close"]
+            async with connected(proxy.port) as newcomer:
+                await newcomer.send(request("/steady/2"))
+                assert (await newcomer.read()).status == 200
+            proxy.process.send_signal(signal.SIGTERM)  # at once, then
+            await asyncio.to_thread(proxy.process.wait, 20)
+            assert proxy.process.returncode == 0
