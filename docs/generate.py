@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import reasons_page, rfc9111_page, rules_page
+from docs import metrics_page, reasons_page, rfc9111_page, rules_page
 from proxy.cli import schema
 
 ROOT = Path(__file__).parent.parent
@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
     "config/sidecache.schema.json": schema.render,
     "docs/rules.md": rules_page.page,
+    "docs/metrics.md": metrics_page.page,
     "docs/reasons.md": reasons_page.page,
     "docs/rfc9111.md": rfc9111_page.page,
 }

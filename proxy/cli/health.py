@@ -70,7 +70,7 @@ def _asked(address: str, path: str, timeout: float) -> int:
         connection.request("GET", path, headers={"Connection": "close"})
         return connection.getresponse().status
     except (OSError, HTTPException) as error:
-        raise _Unhealthy(f"{address}: {error or type(error).__name__}") from error
+        raise _Unhealthy(f"{address}: {str(error) or type(error).__name__}") from error
     finally:
         connection.close()
 
