@@ -8,8 +8,12 @@ CONFIG ?=
 REDIS ?=
 LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9090
+IMAGE ?= localhost/sidecache:dev
+BASE ?=
 
-.PHONY: run test soak check format docs bench lock clean
+export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
+
+.PHONY: run test soak check format docs golden bench image pod tools chart lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
@@ -34,6 +38,24 @@ format: $(VENV)/ready  ## Put the code in form
 
 docs: $(VENV)/ready  ## Write the generated pages and the JSON Schema anew
 	$(BIN)/python -m docs.generate
+
+golden: $(VENV)/ready  ## Write anew what the chart renders to
+	$(BIN)/python -m tests.helm.golden
+
+image:  ## Build the image for real, without a daemon, on BASE or on one made of Debian's packages
+	tests/image/build.sh $(IMAGE) $(BASE)
+
+pod: $(VENV)/ready  ## Run the API and the sidecar of IMAGE as a pod: probes, security, the end
+	tests/image/guest.sh $(CURDIR)/$(BIN)/python -m tests.image.pod $(IMAGE)
+
+tools:  ## Build helm, kustomize and Kubernetes' admission from their Go modules
+	@command -v go > /dev/null || { echo "this needs go 1.26 or later"; exit 1; }
+	GOBIN=$(CURDIR)/$(VENV)/go go install helm.sh/helm/v3/cmd/helm@v3.19.5
+	GOBIN=$(CURDIR)/$(VENV)/go go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	cd tests/helm/admission && go build -o $(CURDIR)/$(VENV)/go/admission .
+
+chart: tools $(VENV)/ready  ## Test the chart by those programs as well
+	$(BIN)/python -m pytest tests/helm
 
 bench: $(VENV)/ready  ## Measure: CPU a request, requests a second, p50 and p99
 	$(BIN)/python -m bench hit

@@ -26,5 +26,5 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 buildah bud --isolation chroot --format docker --layers "--pull=$pull" \
   --volume "$authorities:$authorities:ro" --build-arg "BASE=$base" \
   --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" -t "$name" .
-tests/image/podman.sh run --rm --network none --read-only "$name" --version
+tests/image/guest.sh podman run --rm --network none --read-only "$name" --version
 echo "$base: $(tests/image/size.sh "$base"), $name: $(tests/image/size.sh "$name")"

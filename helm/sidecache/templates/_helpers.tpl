@@ -81,7 +81,10 @@ matchLabels:
 matchLabels:
   {{ .Values.inject.label.key }}: {{ .Values.inject.label.value | quote }}
 {{- else -}}
-{{- toYaml (required "networkPolicy.podSelector: mode sidecar needs the labels of the pods here, for policies and monitors" .Values.networkPolicy.podSelector) -}}
+{{- if not .Values.networkPolicy.podSelector -}}
+{{- fail "networkPolicy.podSelector: mode sidecar needs the labels of the pods here, for policies and monitors" -}}
+{{- end -}}
+{{- toYaml .Values.networkPolicy.podSelector -}}
 {{- end -}}
 {{- end -}}
 
