@@ -80,9 +80,8 @@ def test_probes_ask_what_the_admin_listener_answers(case: str) -> None:
     paths = set(admin.openapi()["paths"])
     for container in rendering.sidecars(case):
         ports = {each["name"]: each["containerPort"] for each in container["ports"]}
-        asked = [
-            container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")
-        ]
+        kinds = ("startupProbe", "readinessProbe", "livenessProbe")
+        asked = [container[kind]["httpGet"] for kind in kinds]
         assert [each["path"] for each in asked] == ["/startupz", "/readyz", "/livez"]
         assert {each["path"] for each in asked} <= paths
         assert {each["port"] for each in asked} == {ports["sidecache-admin"]}

@@ -61,7 +61,7 @@ def _play(image: str, folder: Path) -> None:
 
 
 def _spec() -> Json:
-    """Return the sidecar's container as the chart renders it, with values where it names secrets."""
+    """Return the sidecar's container as the chart renders it, with the secrets' values."""
     [spec] = sidecars(CASE)
     env = [{"value": SECRETS.get(each["name"])} | each for each in spec["env"]]
     return spec | {"env": env}
@@ -113,7 +113,7 @@ def _api(image: str, spec: Json) -> Container:
 
 
 def _serving(sidecar: Container, spec: Json) -> None:
-    """The probes succeed, by HTTP and by the image's own command, and the second GET is a hit."""
+    """See the probes succeed, by HTTP and by the image's own command, and the second GET hit."""
     for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
         _hold(sidecar.probe(spec[kind]), f"{kind} {spec[kind]['httpGet']['path']}")
     for probe in ("started", "ready", "live"):
@@ -126,7 +126,7 @@ def _serving(sidecar: Container, spec: Json) -> None:
 
 
 def _confined(sidecar: Container) -> None:
-    """It is nobody, can write nowhere, and may do nothing else."""
+    """See that it is nobody, can write nowhere, and may do nothing else."""
     status = sidecar.status()
     _hold(status["Uid"].split()[0] == "10001", f"uid {status['Uid'].split()[0]}")
     _hold(int(status["CapEff"], 16) == 0, f"capabilities {status['CapEff']}")
@@ -138,7 +138,7 @@ def _confined(sidecar: Container) -> None:
 
 
 def _ending(sidecar: Container, api: Container, spec: Json) -> None:
-    """The API ends first and finishes what it does; the sidecar serves to the last, then ends."""
+    """See the API end first, with what it does finished, and the sidecar serve to the last."""
     [deployment] = objects(CASE, "Deployment")
     grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     slow = sidecar.fetching(f"{DATA}/slow?ms=1500")

@@ -3,6 +3,7 @@
 Nothing here knows Sidecache.
 """
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,10 +34,17 @@ class Failed(Exception):
 
 def podman(*words: str, check: bool = True) -> str:
     """Run podman; return what it prints. Raises `Failed`."""
-    done = subprocess.run(["podman", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(_words(*words), capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise Failed(f"podman {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def _words(*words: str) -> list[str]:
+    program = shutil.which("podman")
+    if program is None:
+        raise Failed("this needs podman: apt-get install podman crun conmon catatonit")
+    return [program, *words]
 
 
 def until(condition: Callable[[], object], what: str) -> float:
@@ -57,7 +65,7 @@ class Container:
 
     def run(self, *command: str) -> tuple[int, str]:
         """Run a command inside; return its exit status and what it printed."""
-        words = ["podman", "exec", self.name, *command]
+        words = _words("exec", self.name, *command)
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         return done.returncode, (done.stdout + done.stderr).strip()
 
@@ -67,7 +75,7 @@ class Container:
 
     def fetching(self, url: str) -> subprocess.Popen[str]:
         """Begin to ask for a URL from inside."""
-        words = ["podman", "exec", self.name, "python3", "-c", _FETCH, url]
+        words = _words("exec", self.name, "python3", "-c", _FETCH, url)
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def probe(self, wanted: Json) -> bool:
