@@ -45,10 +45,10 @@ def rendered(case: str) -> Mapping[str, str]:
     return _parent() if case == "parent" else render(values(case))
 
 
-def render(given: Json, chart: Path = CHART) -> Mapping[str, str]:
+def render(given: Json, chart: Path = CHART, release: str = RELEASE) -> Mapping[str, str]:
     """Return file → text for any values; raises `helm_python.HelmError`."""
     with helm_python.Chart.load(str(chart)) as loaded:
-        files: Mapping[str, str] = loaded.render(given, name=RELEASE, namespace=NAMESPACE)
+        files: Mapping[str, str] = loaded.render(given, name=release, namespace=NAMESPACE)
         return files
 
 

@@ -1,4 +1,4 @@
-"""The Kustomize component adds the chart's own container; a real Kustomize does, if there is one."""
+"""The Kustomize component adds the chart's own container, by a real Kustomize if there is one."""
 
 import shutil
 import subprocess
