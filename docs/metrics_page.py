@@ -32,6 +32,7 @@ def _one_of(kinds: type[Enum]) -> str:
     return ", ".join(f"`{kind.value}`" for kind in kinds)
 
 
+_LABELLED: Final = "\n## Labels\n\n| label | values |\n|---|---|\n"
 _LABELS: Final = {
     "rule": "the name of a rule, or of a built-in one",
     "outcome": "`hit`, `stale`, `validated`, `miss`, `bypass`, `error`",
@@ -44,6 +45,31 @@ _LABELS: Final = {
     "level": _one_of(Level),
 }
 """What the values of each label are."""
+
+LINE: Final = {
+    "time": "when it was answered, seconds since the epoch",
+    "method": "of the request",
+    "path": "of the request, without its query, at most 1,024 characters",
+    "status": "of the answer",
+    "rule": "the name of the rule",
+    "reason": "why it was answered or forwarded, one of [the reasons](reasons.md)",
+    "storing": "why the response was stored or not, or null",
+    "failed": "what failed, or null",
+    "ms": "milliseconds from the request's head to the answer's end",
+    "bytes": "of the body that were sent",
+    "peer": "the address that the request came from",
+}
+"""The fields of a line of the access log."""
+
+_LOG: Final = """
+## The access log
+
+One JSON object a line on standard output, for misses, for all requests or for none
+(`log.access`). Tokens and cookies are never in it.
+
+| field | meaning |
+|---|---|
+"""
 
 _TITLES: Final = {
     "EngineCollector": "Requests and memory",
@@ -76,7 +102,8 @@ def page() -> str:
     sections = [_section(title, group) for title, group in _groups()]
     used = dict.fromkeys(label for metric in metrics() for label in labels(metric))
     rows = "".join(f"| `{name}` | {_LABELS[name]} |\n" for name in used)
-    return "".join((_HEAD, *sections, "\n## Labels\n\n| label | values |\n|---|---|\n", rows))
+    fields = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in LINE.items())
+    return "".join((_HEAD, *sections, _LABELLED, rows, _LOG, fields))
 
 
 def _groups() -> Iterator[tuple[str, Iterable[Metric]]]:
