@@ -92,6 +92,13 @@ def sidecars(case: str) -> Iterator[Json]:
 
 
 def stream(case: str) -> str:
-    """Return all of a case as one text, the notes at its end."""
-    parts = [f"# {name}\n{text.strip()}\n" for name, text in sorted(rendered(case).items())]
+    """Return all of a case as one text of YAML, the notes in it as comments."""
+    parts = [
+        f"# {name}\n{_commented(text) if name.endswith('.txt') else text.strip()}\n"
+        for name, text in sorted(rendered(case).items())
+    ]
     return "---\n".join(part for part in parts if part.count("\n") > 2)
+
+
+def _commented(text: str) -> str:
+    return "\n".join(f"# {line}".rstrip() for line in text.strip().splitlines())

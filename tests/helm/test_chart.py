@@ -99,8 +99,6 @@ def test_pods_keep_to_the_restricted_profile(case: str) -> None:
     for deployment in objects(case, "Deployment"):
         pod = deployment["spec"]["template"]["spec"]
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
-            if container["name"] == "api":  # the example's own
-                continue
             allowed = pod.get("securityContext", {}) | container["securityContext"]
             assert allowed["runAsNonRoot"] is True
             assert allowed["runAsUser"] > 0
