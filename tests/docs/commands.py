@@ -16,7 +16,9 @@ PAGES: Final = (
     *("docs/purging.md", "helm/sidecache/README.md"),
 )
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_INDENTED: Final = re.compile(r"^    ((?:sidecache|curl|make|export|docker|helm) .*)$", re.MULTILINE)
+_INDENTED: Final = re.compile(
+    r"^    ((?:sidecache|curl|make|export|docker|helm) .*)$", re.MULTILINE
+)
 _VARIABLE: Final = re.compile(r"^(\w+)=(\S*)$")
 
 
