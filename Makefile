@@ -48,11 +48,12 @@ image:  ## Build the image for real, without a daemon, on BASE or on one made of
 pod: $(VENV)/ready  ## Run the API and the sidecar of IMAGE as a pod: probes, security, the end
 	tests/image/guest.sh $(CURDIR)/$(BIN)/python -m tests.image.pod $(IMAGE)
 
-tools:  ## Build helm, kustomize and Kubernetes' admission from their Go modules
+tools:  ## Build helm, kustomize, Kubernetes' admission and Prometheus' parser, with Go
 	@command -v go > /dev/null || { echo "this needs go 1.26 or later"; exit 1; }
 	GOBIN=$(CURDIR)/$(VENV)/go go install helm.sh/helm/v3/cmd/helm@v3.19.5
 	GOBIN=$(CURDIR)/$(VENV)/go go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 	cd tests/helm/admission && go build -o $(CURDIR)/$(VENV)/go/admission .
+	cd tests/helm/promql && go build -o $(CURDIR)/$(VENV)/go/promql .
 
 chart: tools $(VENV)/ready  ## Test the chart by those programs as well
 	$(BIN)/python -m pytest tests/helm

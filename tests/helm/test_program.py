@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ SECRET: Final = "sixteen-characters"  # noqa: S105 - what a test sets
 OUTCOMES: Final = {"hit", "stale", "validated", "miss", "bypass", "error"}
 TARGETS: Final = {"namespace", "job", "pod", "le"}
 """Labels that Prometheus adds, and the one that a histogram has."""
+PROMQL: Final = shutil.which("promql")
 SERIES: Final = {name: metric for metric in metrics() for name in exposed(metric)}
 
 
@@ -128,6 +131,15 @@ def test_an_expression_asks_for_what_there_is(text: str) -> None:
             assert label != "trust" or words <= {each.value for each in Trust}
     for group in re.findall(r"\bby \(([^)]*)\)", text):
         assert set(re.split(r", *", group)) <= known
+
+
+@pytest.mark.skipif(PROMQL is None, reason="no such program: `make chart`")
+def test_prometheus_own_parser_takes_every_expression() -> None:
+    assert PROMQL is not None
+    asked = [text for text in expressions() if not text.startswith("label_values(")]
+    given = json.dumps([text.replace("$__rate_interval", "5m") for text in asked])
+    done = subprocess.run([PROMQL], input=given, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
 
 
 def test_legends_and_sentences_name_labels_that_are_there() -> None:
