@@ -8,8 +8,12 @@ CONFIG ?=
 REDIS ?=
 LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9090
+IMAGE ?= localhost/sidecache:dev
+BASE ?=
 
-.PHONY: run test soak fuzz check format docs bench lock clean
+export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
+
+.PHONY: run test soak fuzz check format docs golden bench image pod tools chart lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
@@ -39,6 +43,25 @@ format: $(VENV)/ready  ## Put the code in form
 docs: $(VENV)/ready  ## Write the generated pages and the JSON Schema anew
 	$(BIN)/python -m docs.generate
 
+golden: $(VENV)/ready  ## Write anew what the chart renders to
+	$(BIN)/python -m tests.helm.golden
+
+image:  ## Build the image for real, without a daemon, on BASE or on one made of Debian's packages
+	tests/image/build.sh $(IMAGE) $(BASE)
+
+pod: $(VENV)/ready  ## Run the API and the sidecar of IMAGE as a pod: probes, security, the end
+	tests/image/guest.sh $(CURDIR)/$(BIN)/python -m tests.image.pod $(IMAGE)
+
+tools:  ## Build helm, kustomize, Kubernetes' admission and Prometheus' parser, with Go
+	@command -v go > /dev/null || { echo "this needs go 1.26 or later"; exit 1; }
+	GOBIN=$(CURDIR)/$(VENV)/go go install helm.sh/helm/v3/cmd/helm@v3.19.5
+	GOBIN=$(CURDIR)/$(VENV)/go go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	cd tests/helm/admission && go build -o $(CURDIR)/$(VENV)/go/admission .
+	cd tests/helm/promql && go build -o $(CURDIR)/$(VENV)/go/promql .
+
+chart: tools $(VENV)/ready  ## Test the chart by those programs as well
+	$(BIN)/python -m pytest tests/helm
+
 bench: $(VENV)/ready  ## Measure: CPU a request, requests a second, p50 and p99
 	$(BIN)/python -m bench hit
 
@@ -47,6 +70,8 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew
 	  --no-emit-index-url --no-header pyproject.toml -o .ci/requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header pyproject.toml --group dev -o .ci/requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --group build -o .ci/requirements-build.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

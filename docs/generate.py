@@ -4,14 +4,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import reasons_page, rfc9111_page, rules_page
+from docs import chart_schema, dashboard, metrics_page, reasons_page, rfc9111_page, rules_page
 from proxy.cli import schema
 
 ROOT = Path(__file__).parent.parent
 
 PAGES: dict[str, Callable[[], str]] = {
     "config/sidecache.schema.json": schema.render,
+    "helm/sidecache/dashboards/sidecache.json": dashboard.page,
+    "helm/sidecache/values.schema.json": chart_schema.page,
     "docs/rules.md": rules_page.page,
+    "docs/metrics.md": metrics_page.page,
     "docs/reasons.md": reasons_page.page,
     "docs/rfc9111.md": rfc9111_page.page,
 }

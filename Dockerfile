@@ -1,0 +1,48 @@
+# The image of Sidecache: wheels of the lock file on a slim base, no compiler, no pip, no root.
+#
+#   docker build -t sidecache .
+#   docker run --read-only -p 8080:8080 -e SIDECACHE_UPSTREAM__URL=http://api:8000 sidecache
+#
+# BASE is any image with Python >= 3.11 as `python3` and its `venv`, the same for both stages.
+ARG BASE=python:3.14-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY .ci/requirements.lock .ci/requirements-build.lock .ci/
+RUN python3 -m venv /tools \
+ && /tools/bin/pip install --no-cache-dir --only-binary :all: --require-hashes --no-deps \
+      -r .ci/requirements-build.lock \
+ && python3 -m venv --without-pip /opt/sidecache \
+ && /tools/bin/pip --python /opt/sidecache/bin/python install --no-cache-dir --no-compile \
+      --only-binary :all: --require-hashes --no-deps -r .ci/requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY proxy proxy
+# Bytecode is made here, since a read-only root takes none later; by hash, so that it is the same
+# whenever it is made.
+RUN /tools/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps -w /wheels . \
+ && /tools/bin/pip --python /opt/sidecache/bin/python install --no-cache-dir --no-compile \
+      --no-deps --no-index /wheels/*.whl \
+ && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/sidecache/lib
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="sidecache" \
+      org.opencontainers.image.description="A caching reverse proxy that stands beside one HTTP API" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/sidecache /opt/sidecache
+# The port is for other containers, so it listens everywhere; the admin port stays at home until
+# SIDECACHE_ADMIN says otherwise.
+ENV PATH=/opt/sidecache/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    SIDECACHE_LISTEN=0.0.0.0:8080
+WORKDIR /
+USER 10001:10001
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["sidecache", "health"]
+ENTRYPOINT ["sidecache"]
+CMD ["serve"]

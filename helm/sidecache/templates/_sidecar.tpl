@@ -1,0 +1,116 @@
+{{/*
+The container, and the pieces that a pod needs with it. Another chart that has this one among its
+dependencies includes them with this chart's own context, which is `.Subcharts.sidecache`:
+
+  spec:
+    initContainers:
+      {{- include "sidecache.nativeSidecar" .Subcharts.sidecache | nindent 6 }}
+    containers: …
+    volumes:
+      {{- include "sidecache.volumes" .Subcharts.sidecache | nindent 6 }}
+*/}}
+
+{{/* A native sidecar: it starts before the API's containers and ends after them. A list item. */}}
+{{- define "sidecache.nativeSidecar" -}}
+- {{ include "sidecache.container" . | nindent 2 | trim }}
+  restartPolicy: Always
+{{- end -}}
+
+{{/* A container beside the API's, which ends with them; for clusters and tools without the former. */}}
+{{- define "sidecache.plainSidecar" -}}
+- {{ include "sidecache.container" . | nindent 2 | trim }}
+  {{- include "sidecache.lifecycle" . | nindent 2 }}
+{{- end -}}
+
+{{/* The volumes. List items. */}}
+{{- define "sidecache.volumes" -}}
+- name: sidecache-config
+  configMap:
+    name: {{ include "sidecache.fullname" . }}
+{{- end -}}
+
+{{/* Annotations of the pod's template. */}}
+{{- define "sidecache.annotations" -}}
+{{- if .Values.restartOnConfigChange -}}
+checksum/sidecache-config: {{ include "sidecache.config" . | sha256sum }}
+{{- end -}}
+{{- end -}}
+
+{{/* Seconds that a pod may take to end; for terminationGracePeriodSeconds. */}}
+{{- define "sidecache.gracePeriod" -}}
+{{- add .Values.drain.delay .Values.drain.grace 5 -}}
+{{- end -}}
+
+{{/* Requests are taken until the endpoints have heard that this pod ends. */}}
+{{- define "sidecache.lifecycle" -}}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ .Values.drain.delay }}
+{{- end -}}
+
+{{- define "sidecache.container" -}}
+name: sidecache
+image: {{ include "sidecache.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+env:
+  - name: SIDECACHE_CONFIG
+    value: /etc/sidecache/sidecache.yaml
+  - name: SIDECACHE_LISTEN
+    value: {{ printf "%s:%v" .Values.bind .Values.ports.http | quote }}
+  - name: SIDECACHE_ADMIN
+    value: {{ printf "%s:%v" .Values.bind .Values.ports.admin | quote }}
+  {{- with .Values.redisPassword }}
+  - name: REDIS_PASSWORD
+    valueFrom:
+      secretKeyRef:
+        name: {{ .name | quote }}
+        key: {{ .key | quote }}
+  {{- end }}
+  {{- range $at, $token := .Values.adminTokens }}
+  - name: ADMIN_TOKEN_{{ $at }}
+    valueFrom:
+      secretKeyRef:
+        name: {{ $token.secret.name | quote }}
+        key: {{ $token.secret.key | quote }}
+  {{- end }}
+  {{- with .Values.env }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: sidecache
+    containerPort: {{ .Values.ports.http }}
+    protocol: TCP
+  - name: sidecache-admin
+    containerPort: {{ .Values.ports.admin }}
+    protocol: TCP
+startupProbe:
+  httpGet:
+    path: /startupz
+    port: {{ .Values.ports.admin }}
+  periodSeconds: 1
+  timeoutSeconds: 2
+  failureThreshold: 60
+readinessProbe:
+  httpGet:
+    path: /readyz
+    port: {{ .Values.ports.admin }}
+  periodSeconds: 5
+  timeoutSeconds: 2
+  failureThreshold: 2
+livenessProbe:
+  httpGet:
+    path: /livez
+    port: {{ .Values.ports.admin }}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  {{- toYaml .Values.securityContext | nindent 2 }}
+volumeMounts:
+  - name: sidecache-config
+    mountPath: /etc/sidecache
+    readOnly: true
+{{- end -}}
