@@ -28,6 +28,7 @@ TOKEN: Final = "a-token-for-the-bench"  # noqa: S105 - of the bench's own proces
 _SIDECACHE_ENVIRON: Final = {
     "PYTHONPATH": str(_ROOT),
     "SIDECACHE_LOG__ACCESS": "off",
+    "SIDECACHE_DRAIN__DELAY": "0s",
     "SIDECACHE_ADMIN_TOKEN": TOKEN,
 }
 _FROM_REDIS: Final = {

@@ -264,8 +264,8 @@ class Drain(Strict):
 
     delay: Duration = written("5s")
     """How long clients are still taken, while `/readyz` says no and the word spreads."""
-    grace: Duration = written("30s")
-    """How long answers under way are given after that."""
+    grace: Duration = written("20s")
+    """How long answers under way are given after that; Kubernetes grants 30 s for both."""
 
 
 class Log(Strict):

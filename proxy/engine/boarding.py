@@ -11,7 +11,7 @@ from proxy.http import hops
 from proxy.http.codings import UNTOLD, Accepted, Coding, accepted
 from proxy.http.message import Request
 from proxy.policy import reuse
-from proxy.policy.negotiation import preferred, takes_coded, takes_coded_alone
+from proxy.policy.negotiation import preferred, refuses_plain, takes_coded
 from proxy.policy.reasons import Reason
 from proxy.policy.representation import as_upstream_knows, by_tag_alone, unranged
 from proxy.policy.verdicts import Bypass, Refuse
@@ -86,7 +86,7 @@ def _boarded(match: Match, request: Request, snapshot: Snapshot, accepts: Accept
     terms = match.rule.terms
     if takes_coded(accepts, terms):
         outbound = by_tag_alone(outbound)
-    if takes_coded_alone(accepts, terms):
+    if refuses_plain(accepts, terms):
         outbound = unranged(outbound)
     key = key_for(match.rule, outbound)
     return Boarded(outbound, match.rule, key, match.captures, snapshot, match.ambiguous, accepts)

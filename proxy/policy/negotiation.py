@@ -80,10 +80,12 @@ def takes_coded(accepts: Accepted, terms: Terms) -> bool:
     return accepts != UNTOLD and any(accepts.weight(coding) > 0 for coding in codings)
 
 
-def takes_coded_alone(accepts: Accepted, terms: Terms) -> bool:
-    """Tell whether a client has to be given what is coded here: there are no parts of that yet."""
-    plain = not terms.compress.asks_for_clients and accepts.weight(Coding.IDENTITY) == 0
-    return plain and takes_coded(accepts, terms)
+def refuses_plain(accepts: Accepted, terms: Terms) -> bool:
+    """Tell whether the plain body that the upstream is asked for is not acceptable to a client.
+
+    It is given what is coded here, of which there are no parts yet, or nothing (9110 §12.5.3).
+    """
+    return not terms.compress.asks_for_clients and accepts.weight(Coding.IDENTITY) == 0
 
 
 def preferred(request: Request, accepts: Accepted, terms: Terms) -> Coding | None:

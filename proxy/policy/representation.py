@@ -125,9 +125,8 @@ def _with_tags(fields: Fields, name: bytes, known: Callable[[EntityTag], bool]) 
     Where none is left nothing is asked, by date neither (9110 §13.1.3).
     """
     tags = parse_tags(fields.all(name.lower()))
-    if tags is ANY:
-        return fields
-    listed = dict.fromkeys(plain(tag).render() for tag in tags if known(tag))
+    named = () if tags is ANY else tags
+    listed = dict.fromkeys(plain(tag).render() for tag in named if known(tag))
     if not listed:
         return fields.without({name.lower(), b"if-modified-since"})
     return fields.without({name.lower()}).plus((name, b", ".join(listed)))

@@ -39,7 +39,6 @@ def test_the_container_is_the_charts_own() -> None:
     ]
     pod = deployment["spec"]["template"]["spec"]
     [container] = pod["containers"]
-    del container["lifecycle"]  # a native sidecar ends last by itself
     assert patch["initContainers"] == [container | {"restartPolicy": "Always"}]
     assert [each["name"] for each in patch["volumes"]] == [each["name"] for each in pod["volumes"]]
 

@@ -91,7 +91,7 @@ class Case:
         return thing, subject
 
 
-CASES: Final = st.builds(
+_ODD: Final = st.builds(
     Case,
     body=st.sampled_from(list(BODIES)),
     media=st.sampled_from(["application/json", "application/json", "image/png"]),
@@ -105,6 +105,19 @@ CASES: Final = st.builds(
     heeds=st.booleans(),
     digest=st.sampled_from([False, False, False, True]),
 )
+_USUAL: Final = st.builds(
+    Case,
+    body=st.sampled_from(["small", "large"]),
+    media=st.just("application/json"),
+    native=st.just("identity"),
+    etag=st.sampled_from(["strong", "weak", "none"]),
+    modified=st.sampled_from(["old", "old", "just-now"]),
+    control=st.just("max-age=600"),
+    counted=st.booleans(),
+    heeds=st.booleans(),
+    digest=st.just(value=False),
+)
+CASES: Final = st.one_of(_USUAL, _ODD)
 
 _COMMON: Final = (
     *(None, "", "gzip, br, zstd", "br", "zstd", "gzip", "*", "gzip, deflate, br"),
@@ -146,24 +159,38 @@ _DATES: Final = st.sampled_from(["current", "older", "newer", "no date"])
 
 @dataclass(frozen=True)
 class Wish:
-    """A request as it is drawn; `changed` is a version of the resource that comes before it."""
+    """A request as it is drawn; `changed` is a version of the resource that comes before it.
 
-    method: str
-    accepts: str | None
-    match: tuple[str, ...] | None
-    modified_since: str | None
-    if_range: str | None
-    range: str | None
-    changed: bool
+    With `again` it accepts what the request before it did.
+    """
+
+    method: str = "GET"
+    accepts: str | None = None
+    match: tuple[str, ...] | None = None
+    modified_since: str | None = None
+    if_range: str | None = None
+    range: str | None = None
+    changed: bool = False
+    again: bool = False
 
 
-WISHES: Final = st.builds(
+_ANYTHING: Final = st.builds(
     Wish,
-    method=st.sampled_from(["GET", "GET", "GET", "HEAD"]),
+    method=st.sampled_from([*["GET"] * 5, "HEAD"]),
     accepts=_accepting(),
     match=st.none() | st.none() | st.lists(_TAGS | st.just("any"), min_size=1, max_size=3),
-    modified_since=st.none() | st.none() | _DATES,
-    if_range=st.none() | _TAGS | _DATES | st.sampled_from(["latest", "current"]),
+    modified_since=st.none() | st.none() | st.none() | _DATES,
+    if_range=st.none() | _TAGS | _DATES,
     range=st.none() | _RANGES | _RANGES,
     changed=st.sampled_from([False, False, False, True]),
+    again=st.booleans(),
 )
+_RESUMED: Final = st.builds(
+    Wish,
+    if_range=st.none() | st.sampled_from(["latest", "current", "current", "base"]),
+    range=_RANGES,
+    changed=st.sampled_from([False, False, False, True]),
+    again=st.just(value=True),
+)
+"""The rest of what came before."""
+WISHES: Final = st.one_of(_ANYTHING, _ANYTHING, _RESUMED)

@@ -35,6 +35,8 @@ class Example:
     origin: Origin
     evaluator: Evaluator = field(default_factory=Evaluator)
     tags: list[str] = field(default_factory=list)
+    accepts: str | None = None
+    """What the latest request accepted."""
 
     def change(self) -> None:
         """Put another version at the origin."""
@@ -45,8 +47,9 @@ class Example:
     def asked(self, wish: Wish) -> Asked:
         """Return a wish with what is known by now in it."""
         if_range = None if wish.range is None else wish.if_range
+        self.accepts = self.accepts if wish.again else wish.accepts
         fields = {
-            "accept-encoding": wish.accepts,
+            "accept-encoding": self.accepts,
             "if-none-match": None if wish.match is None else self._listed(wish.match),
             "if-modified-since": self._date(wish.modified_since),
             "range": wish.range,

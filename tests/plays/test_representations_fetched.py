@@ -80,6 +80,22 @@ async def test_9110_12_5_3_a_range_is_no_reason_to_send_what_is_forbidden(said: 
             assert (first.body, tag(first)) == (whole.body[:10], tag(whole))
 
 
+# FAILS: 206, and plain
+@pytest.mark.parametrize("said", ["identity;q=0", "*;q=0", "exi, identity;q=0"])
+@pytest.mark.parametrize("media", ["application/json", "image/png"])
+async def test_9110_15_5_7_a_range_does_not_make_acceptable_what_is_not(
+    said: str, media: str
+) -> None:
+    async with place(resource(LARGE, media=media)) as here:
+        accepts = f"Accept-Encoding: {said}"
+        missed = await here.get(accepts, "Range: bytes=0-9")
+        await here.get("Range: bytes=0-99")
+        partly = await here.get(accepts, "Range: bytes=0-9")
+        await here.filled()
+        found = await here.get(accepts, "Range: bytes=0-9")
+        assert [each.status for each in (missed, partly, found)] == [406, 406, 406]
+
+
 async def test_9110_12_5_3_nor_is_a_part_that_is_stored() -> None:
     async with place(resource(LARGE)) as here:
         await here.get("Range: bytes=0-99")

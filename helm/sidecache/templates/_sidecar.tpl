@@ -19,7 +19,6 @@ dependencies includes them with this chart's own context, which is `.Subcharts.s
 {{/* A container beside the API's, which ends with them; for clusters and tools without the former. */}}
 {{- define "sidecache.plainSidecar" -}}
 - {{ include "sidecache.container" . | nindent 2 | trim }}
-  {{- include "sidecache.lifecycle" . | nindent 2 }}
 {{- end -}}
 
 {{/* The volumes. List items. */}}
@@ -41,7 +40,7 @@ checksum/sidecache-config: {{ include "sidecache.config" . | sha256sum }}
 {{- add .Values.drain.delay .Values.drain.grace 5 -}}
 {{- end -}}
 
-{{/* Requests are taken until the endpoints have heard that this pod ends. */}}
+{{/* For the API's container beside a native sidecar: it is there until the endpoints have heard. */}}
 {{- define "sidecache.lifecycle" -}}
 lifecycle:
   preStop:
@@ -60,6 +59,10 @@ env:
     value: {{ printf "%s:%v" .Values.bind .Values.ports.http | quote }}
   - name: SIDECACHE_ADMIN
     value: {{ printf "%s:%v" .Values.bind .Values.ports.admin | quote }}
+  - name: SIDECACHE_DRAIN__DELAY
+    value: {{ printf "%vs" .Values.drain.delay | quote }}
+  - name: SIDECACHE_DRAIN__GRACE
+    value: {{ printf "%vs" .Values.drain.grace | quote }}
   {{- with .Values.redisPassword }}
   - name: REDIS_PASSWORD
     valueFrom:
