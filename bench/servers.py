@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from bench.asked import Asked
-from bench.child import Place, free_port, last_line, started
+from bench.child import Place, last_line, started
 from bench.errors import BenchError
+from bench.ports import free_port
 from bench.probe import expect, is_up
 from bench.valkey import store
 

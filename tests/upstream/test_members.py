@@ -1,13 +1,13 @@
 """Several addresses: who is picked, who is left alone, what names stand for, who waits."""
 
 import asyncio
-import socket
 from collections import Counter
 from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 
+from bench.ports import free_port
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
 from proxy.policy.terms import Timeouts
 from proxy.upstream.address import Address, Origin, look_up
@@ -21,13 +21,6 @@ from proxy.upstream.retry import RetryTerms
 from proxy.upstream.stats import UpstreamStats
 from tests.plays.scripted import End, ScriptedUpstream, ok, response
 from tests.upstream.asking import SHORT, outbound, pieces, read
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def test_requests_go_to_all_and_most_to_the_least_busy() -> None:
