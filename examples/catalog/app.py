@@ -8,6 +8,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from examples.catalog import (
     accounts,
     categories,
+    chat,
     counter,
     downloads,
     failures,
@@ -17,6 +18,7 @@ from examples.catalog import (
     static,
     streams,
 )
+from examples.catalog.chat import Room
 from examples.catalog.counter import Counting, RequestCounter
 from examples.catalog.dependencies import not_found, unprocessable
 from examples.catalog.head import HeadAsGet
@@ -35,6 +37,7 @@ ROUTERS = (
     failures.router,
     downloads.router,
     streams.router,
+    chat.router,
     static.router,
     counter.router,
 )
@@ -53,6 +56,7 @@ def create_app(database: Path) -> FastAPI:
         exception_handlers={Missing: not_found, UnknownCategory: unprocessable},
     )
     app.state.store = Store(database)
+    app.state.room = Room()
     app.state.counter = RequestCounter()
     app.state.signer = Signer()
     app.state.failing = False

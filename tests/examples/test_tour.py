@@ -1,23 +1,22 @@
 """What `make run` starts: the proxy before the catalog, and nothing left behind."""
 
+import asyncio
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import httpx
 import pytest
 
+from bench.ports import free_port
+from examples.catalog.streams import PERIOD
+
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -95,3 +94,37 @@ def test_another_upstream_gets_no_rules_of_the_catalog() -> None:
 
     assert answer.status_code == 502
     assert "detail=upstream-unreachable" in answer.headers["cache-status"]
+
+
+async def test_a_chat_goes_through(tour: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = tour
+    advice(process)
+    async with (
+        asyncio.timeout(20),
+        aiohttp.ClientSession(url) as session,
+        session.ws_connect("/chat") as ann,
+        session.ws_connect("/chat") as bob,
+    ):
+        await ann.ping()
+        await ann.send_str("is anyone there?")
+        heard = [await each.receive_str() for each in (ann, bob)]
+        await bob.send_str("x" * 900)
+        heard += [await each.receive_str() for each in (ann, bob)]
+        assert await bob.close()
+        await ann.send_str("gone?")
+        heard.append(await ann.receive_str())
+        closed = bob.close_code
+
+    assert heard == ["is anyone there?"] * 2 + ["x" * 900] * 2 + ["gone?"]
+    assert closed == 1000
+
+
+def test_events_come_as_they_are_made(tour: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = tour
+    advice(process)
+    with httpx.stream("GET", f"{url}/events?count=4") as answer:
+        came = [(line, time.monotonic()) for line in answer.iter_lines() if line.startswith("id: ")]
+
+    assert [line for line, _ in came] == [f"id: {number}" for number in range(1, 5)]
+    assert came[-1][1] - came[0][1] > PERIOD  # a proxy that waits for the end sends all at once
+    assert answer.headers["content-type"].startswith("text/event-stream")
