@@ -7,10 +7,11 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from proxy.admin.collectors import CountersCollector
+from proxy.admin.collectors import DeclaredCollector
 from proxy.admin.metrics import EngineCollector
 from proxy.app import Service
 from proxy.coding.packing import Level
+from proxy.edge.stats import Deadline
 from proxy.engine.ledger import Trust
 from proxy.engine.purge import Mode
 from proxy.engine.purging import Source
@@ -48,6 +49,7 @@ _LABELS: Final = {
     "level": _one_of(Level),
     "phase": ", ".join(f"`{phase}`" for phase in ("connect", *EXPIRED)),
     "cause": _one_of(Intrusion),
+    "deadline": _one_of(Deadline),
     "state": f"{_one_of(State)}, `unwell` by its checks",
 }
 """What the values of each label are."""
@@ -81,7 +83,9 @@ _TITLES: Final = {
     "EngineCollector": "Requests and memory",
     "LedgerCollector": "Purges",
     "ReloadCollector": "Settings",
-    "UpstreamCollector": "The upstream",
+    "AddressesCollector": "The upstream's addresses",
+    "upstream": "The upstream",
+    "edge": "Clients' connections",
     "SharedCollector": "Redis and its log, where there is one",
     "coding": "Content codings",
     "shared": "Entries in Redis",
@@ -129,7 +133,7 @@ def _collectors() -> Iterator[Collector]:
 
 def _title(collector: Collector) -> str:
     name = type(collector).__name__
-    if isinstance(collector, CountersCollector):
+    if isinstance(collector, DeclaredCollector):
         name = collector._prefix  # noqa: SLF001 - as above
     return _TITLES.get(name, name.removesuffix("Collector").capitalize())
 

@@ -19,7 +19,8 @@ from proxy import logs
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate
 from proxy.admin.collectors import (
-    CountersCollector,
+    AddressesCollector,
+    DeclaredCollector,
     LedgerCollector,
     ReloadCollector,
     SharedCollector,
@@ -27,11 +28,11 @@ from proxy.admin.collectors import (
 from proxy.admin.control import Control, Phase
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
-from proxy.admin.upstream_metrics import UpstreamCollector
 from proxy.coding.coder import PooledCoder
 from proxy.edge.access import AccessLog
 from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
+from proxy.edge.stats import EdgeStats
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
 from proxy.engine.ports import Tunnels, World
@@ -68,6 +69,7 @@ class Service:
         plan = Plan(settings, ruleset(settings, config_name), tokens(settings, environ))
         self.settings = settings
         self.stats = Stats()
+        self.edge_stats = EdgeStats()
         self.phase = Phase.STARTING
         self._logs_installed = False
         self._clock = SystemClock()
@@ -127,14 +129,16 @@ class Service:
 
     def _collectors(self) -> Iterator[Collector]:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
-        yield CountersCollector("coding", self.coder.stats)
+        yield DeclaredCollector("edge", self.edge_stats)
+        yield DeclaredCollector("coding", self.coder.stats)
         yield ReloadCollector(self.reloader)
         if isinstance(self._upstream, Gateway):
             transport = self._upstream.transport
-            yield UpstreamCollector(transport.stats, transport.members.states)
+            yield DeclaredCollector("upstream", transport.stats)
+            yield AddressesCollector(transport.members.states)
         if (shared := self.stores.shared) is not None:
             yield SharedCollector(shared.link, shared.log)
-            yield CountersCollector("shared", shared.entries.stats)
+            yield DeclaredCollector("shared", shared.entries.stats)
 
     def start(self) -> None:
         """Begin to work in the background, and take requests."""

@@ -1,11 +1,11 @@
-"""Collectors: the metrics of the purge ledger, of the shared store, and of the log in it.
+"""Collectors: the metrics of all that the engine does not count itself.
 
 Read at scrape from plain objects; this module counts nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, fields
 from typing import Any, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -16,6 +16,9 @@ from proxy.admin.control import Outcome
 from proxy.admin.metrics import cumulated
 from proxy.engine.ledger import Ledger, Trust
 from proxy.engine.stats import Histogram
+
+Counts = Counter[str] | Counter[tuple[str, ...]]
+"""The value of a label, or the values of several → how often."""
 
 
 class Calls(Protocol):
@@ -140,8 +143,11 @@ class ReloadCollector(Collector):
         yield family
 
 
-class CountersCollector(Collector):
-    """A dataclass of counters; each has its sentence, and its labels, where it is declared."""
+class DeclaredCollector(Collector):
+    """A dataclass of numbers; each has its sentence, and its labels, where it is declared.
+
+    A number is a counter unless `gauge` is said of it.
+    """
 
     def __init__(self, prefix: str, stats: Any) -> None:  # noqa: ANN401 - any such dataclass
         self._prefix = prefix
@@ -150,13 +156,39 @@ class CountersCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric there is."""
         for each in fields(self._stats):
-            labels: tuple[str, ...] = each.metadata.get("labels", ())
-            name, sentence = f"sidecache_{self._prefix}_{each.name}", each.metadata["help"]
-            family = CounterMetricFamily(name, sentence, labels=labels)
-            value = getattr(self._stats, each.name)
-            for key, count in value.items() if labels else [((), value)]:
-                family.add_metric([key] if isinstance(key, str) else list(key), count)
-            yield family
+            yield self._metric(each)
+
+    def _metric(self, declared: Field[Any]) -> Metric:
+        told = declared.metadata
+        name, sentence = f"{self._prefix}_{declared.name}", told["help"]
+        value = getattr(self._stats, declared.name)
+        if isinstance(value, Histogram):
+            return _histogram(f"{name}_seconds", sentence, value)
+        if "labels" in told:
+            return _labelled(name, sentence, told["labels"], value)
+        return (_gauge if told.get("gauge") else _count)(name, sentence, value)
+
+
+class AddressesCollector(Collector):
+    """How many addresses of the upstream are in which state."""
+
+    def __init__(self, states: Callable[[], Mapping[str, int]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the one metric."""
+        sentence = "Addresses of the upstream, by what is thought of them."
+        family = GaugeMetricFamily("sidecache_upstream_addresses", sentence, labels=["state"])
+        for state, count in self._states().items():
+            family.add_metric([state], count)
+        yield family
+
+
+def _labelled(name: str, sentence: str, labels: tuple[str, ...], counts: Counts) -> Metric:
+    family = CounterMetricFamily(f"sidecache_{name}", sentence, labels=labels)
+    for key, count in counts.items():
+        family.add_metric([key] if isinstance(key, str) else list(key), count)
+    return family
 
 
 def _gauge(name: str, sentence: str, value: float) -> Metric:

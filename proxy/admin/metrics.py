@@ -33,6 +33,7 @@ class EngineCollector(Collector):
         yield _labelled("storing", "reason", self._stats.storing)
         yield _labelled("body_bytes", "outcome", self._stats.body_bytes)
         yield _plain("collapsed", self._stats.collapsed)
+        yield _plain("upstream_seconds_saved", self._stats.upstream_seconds_saved)
         yield _plain("log_lines_dropped", self._stats.log_lines_dropped)
         yield GaugeMetricFamily(
             "sidecache_in_flight", _SENTENCES["in_flight"], value=self._stats.in_flight
@@ -96,7 +97,7 @@ def cumulated(histogram: Histogram) -> list[tuple[str, float]]:
     return buckets
 
 
-def _plain(name: str, value: int) -> Metric:
+def _plain(name: str, value: float) -> Metric:
     return CounterMetricFamily(f"sidecache_{name}", _SENTENCES[name], value)
 
 

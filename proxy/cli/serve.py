@@ -138,7 +138,7 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
 def data_server(service: Service) -> uvicorn.Server:
     """Return the server of the data plane, set up as it runs in production."""
     app = DataPlane(service)
-    doorway = Doorway(service.settings.edge, app)
+    doorway = Doorway(service.settings.edge, app, service.edge_stats)
     return _server(app, service.settings.drain.grace, http=entrance(doorway), lifespan="on")
 
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.edge.refusals import App, refuse_plainly
+from proxy.edge.stats import EdgeStats
 
 _SHARE: Final = 10
 """Ticks in the shortest deadline; a deadline ends no earlier than it says, and so much later."""
@@ -42,9 +43,15 @@ class Admission(Enum):
 class Doorway:
     """The way in through one listener; `refuser` answers requests that cannot be taken."""
 
-    def __init__(self, limits: Edge = NO_LIMITS_SET, refuser: App = refuse_plainly) -> None:
+    def __init__(
+        self,
+        limits: Edge = NO_LIMITS_SET,
+        refuser: App = refuse_plainly,
+        stats: EdgeStats | None = None,
+    ) -> None:
         self.limits = limits
         self.refuser = refuser
+        self.stats = stats or EdgeStats()
         self.now = 0.0
         """The loop's clock at the last tick, seconds."""
         self.interval = _interval(limits)
@@ -60,6 +67,15 @@ class Doorway:
         self, connection: Connection, peer: str, loop: asyncio.AbstractEventLoop
     ) -> Admission:
         """Take note of a connection of `peer`, an address, and tell whether there is room."""
+        admission = self._admit(connection, peer, loop)
+        self.stats.accepted += 1
+        self.stats.turned_away += admission is not Admission.WELCOME
+        self.stats.connections = len(self._present)
+        return admission
+
+    def _admit(
+        self, connection: Connection, peer: str, loop: asyncio.AbstractEventLoop
+    ) -> Admission:
         if len(self._present) >= self.limits.connections * _HOPELESS + 1:
             return Admission.HOPELESS
         self._present.add(connection)
@@ -76,6 +92,7 @@ class Doorway:
     def leave(self, connection: Connection) -> None:
         """Forget a connection; one that never entered, too."""
         self._present.discard(connection)
+        self.stats.connections = len(self._present)
         peer = self._admitted.pop(connection, None)
         if peer is not None:
             self._peers[peer] -= 1

@@ -10,6 +10,7 @@ from typing import Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from proxy.edge.doorway import Doorway, Meter
+from proxy.edge.stats import Deadline
 from proxy.errors import RequestError, RequestSlow
 
 
@@ -93,6 +94,7 @@ class Watch:
             return
         unsent = transport.get_write_buffer_size()
         if self._send.slow(now, connection.written - unsent, waiting=unsent > 0):
+            self._note(Deadline.UNREAD)
             transport.abort()  # a close would wait for the same reader
             return
         match connection.stage:
@@ -105,6 +107,7 @@ class Watch:
             case Stage.LINGERING if self._late(now, self._doorway.limits.linger):
                 transport.abort()
             case Stage.SWITCHED if self._late(now, self._doorway.limits.tunnel_timeout):
+                self._note(Deadline.TUNNEL)
                 transport.abort()
             case _:
                 pass
@@ -122,8 +125,10 @@ class Watch:
                 connection.refuse(RequestSlow("the request's head took too long"))
         elif pending is None:
             if self._late(now, limits.head_timeout):
-                transport.close()  # it never said anything
+                self._note(Deadline.SILENT)
+                transport.close()
         elif pending.response_complete and self._late(now, limits.idle_timeout):
+            self._note(Deadline.IDLE)
             transport.close()
 
     def _body_of(self, pending: Pending | None, now: float) -> None:
@@ -131,6 +136,9 @@ class Watch:
         waiting = pending is not None and pending.reading and not connection.flow.read_paused
         if self._body.slow(now, connection.received, waiting=waiting):
             connection.refuse(RequestSlow("the request's body came too slowly"))
+
+    def _note(self, deadline: Deadline) -> None:
+        self._doorway.stats.expired[deadline.value] += 1
 
     def _late(self, now: float, seconds: float) -> bool:
         """Tell whether so much time has passed; the clock is coarse, and never too early."""

@@ -43,6 +43,8 @@ class Account:
     collapsed: bool | None = None
     ttl: int | None = None
     key: str | None = None
+    spared: float = 0.0
+    """Seconds that the upstream took for what a hit was answered with."""
     unverified: bool = False
     """Served from the store although the purge log has not been heard for a while."""
 

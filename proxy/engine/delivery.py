@@ -272,7 +272,8 @@ def _streamed(arrival: Arrival, fields: Fields, stream: FeedStream) -> Answer:
 
 
 def _told(boarded: Boarded, stored: Stored, account: Account, now: float) -> Account:
-    return replace(account, ttl=int(stored.ttl(now)), key=_key(boarded))
+    spared = stored.response_time - stored.request_time if account.hit else 0.0
+    return replace(account, ttl=int(stored.ttl(now)), key=_key(boarded), spared=spared)
 
 
 def _key(boarded: Boarded) -> str | None:

@@ -89,6 +89,10 @@ class Stats:
     body_bytes: Counter[str] = field(
         default_factory=Counter, metadata={"help": "Body bytes sent to clients, by outcome."}
     )
+    upstream_seconds_saved: float = field(
+        default=0.0,
+        metadata={"help": "Seconds that the upstream had taken for what hits were answered with."},
+    )
     purges: Counter[tuple[str, str]] = field(
         default_factory=Counter,
         metadata={"help": "Purges accepted here, by mode and by who asked for them."},
@@ -110,4 +114,5 @@ class Stats:
             self.storing[account.storing.value] += 1
         self.collapsed += account.collapsed is True
         self.body_bytes[kind] += body_bytes
+        self.upstream_seconds_saved += account.spared
         self.latency.setdefault(kind, Histogram()).observe(seconds)

@@ -43,11 +43,11 @@ class UpstreamStats:
     )
     timeouts: Counter[str] = field(
         default_factory=Counter,
-        metadata={"help": "Time-outs at the upstream, by phase.", "label": "phase"},
+        metadata={"help": "Time-outs at the upstream, by phase.", "labels": ("phase",)},
     )
     dropped: Counter[str] = field(
         default_factory=Counter,
-        metadata={"help": "Idle connections that ended, by cause.", "label": "cause"},
+        metadata={"help": "Idle connections that ended, by cause.", "labels": ("cause",)},
     )
     latency: Histogram = field(
         default_factory=Histogram,

@@ -32,6 +32,7 @@ async def test_so_many_and_no_more() -> None:
     assert found[:20] == [Admission.WELCOME] * 20
     assert found[20:23] == [Admission.CROWDED] * 3
     assert found[23:] == [Admission.HOPELESS] * 7
+    assert (way.stats.accepted, way.stats.turned_away, way.stats.connections) == (30, 10, 23)
 
 
 async def test_so_many_of_one_address() -> None:
@@ -46,7 +47,7 @@ async def test_so_many_of_one_address() -> None:
     way.leave(mine[0])
     assert way.enter(mine[2], "192.0.2.1", loop) is Admission.WELCOME
     way.leave(mine[0])
-    assert len(way) == 4
+    assert len(way) == way.stats.connections == 4
 
 
 async def test_the_clock_runs_while_somebody_is_there() -> None:

@@ -41,6 +41,13 @@ def test_an_answer_is_counted_everywhere_it_belongs() -> None:
     assert stats.latency["miss"].sum == pytest.approx(0.004)
 
 
+def test_what_hits_saved_is_counted() -> None:
+    stats = Stats()
+    for _ in range(2):
+        stats.record(Account("rule", Reason.FRESH, spared=0.25), seconds=0.002, body_bytes=0)
+    assert stats.upstream_seconds_saved == 0.5
+
+
 def test_every_counter_has_its_sentence() -> None:
     assert all(field.metadata["help"].endswith(".") for field in fields(Stats))
 

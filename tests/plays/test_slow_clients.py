@@ -50,6 +50,7 @@ async def test_r1_a_silent_or_slow_head_ends(
             assert (await client.read()).status == 408
         assert await client.ended() == b""
     assert not upstream.heard
+    assert hasty.service.edge_stats.expired == ({} if sent else {"silent": 1})
 
 
 async def test_r1_a_dripping_head_ends(hasty: House, upstream: ScriptedUpstream) -> None:
@@ -93,6 +94,7 @@ async def test_r1_a_client_that_does_not_read_ends(
         await asyncio.wait_for(upstream.heard[0].gone.wait(), 10)
         await hasty.quiet()
     assert upstream.heard[0].sent < whole
+    assert hasty.service.edge_stats.expired == {"unread": 1}
 
 
 async def test_r1_a_client_that_does_not_read_a_stored_answer_ends(
@@ -137,6 +139,7 @@ async def test_an_idle_connection_ends_and_a_busy_one_does_not(
             assert (await busy.read()).body == b"hello"
             await asyncio.sleep(0.05)
         assert await idle.ended() == b""
+        assert hasty.service.edge_stats.expired == {"idle": 1}
 
 
 async def test_a_long_poll_and_its_client_may_wait(

@@ -117,6 +117,7 @@ async def test_a_tunnel_in_which_nothing_moves_ends(whose: str) -> None:
     ):
         await opened(client)
         assert await client.ended() == b""
+        assert proxy.service.edge_stats.expired == ({"tunnel": 1} if whose == "client" else {})
         if whose == "client":
             await asyncio.wait_for(over.wait(), PATIENCE)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from proxy.admin.upstream_metrics import UpstreamCollector
+from proxy.admin.collectors import AddressesCollector, DeclaredCollector
 from proxy.errors import ConfigError
 from proxy.sections import Upstream
 from proxy.upstream.gateway import Gateway
@@ -118,7 +118,10 @@ async def test_what_is_counted_of_the_way_is_told(upstream: ScriptedUpstream) ->
         engine = proxy.service._upstream  # noqa: SLF001 - what is counted there
         assert isinstance(engine, Gateway)
         transport = engine.transport
-        metrics = UpstreamCollector(transport.stats, transport.members.states).collect()
+        metrics = [
+            *DeclaredCollector("upstream", transport.stats).collect(),
+            *AddressesCollector(transport.members.states).collect(),
+        ]
     samples = {
         (sample.name, *sample.labels.values()): sample.value
         for metric in metrics
@@ -129,6 +132,20 @@ async def test_what_is_counted_of_the_way_is_told(upstream: ScriptedUpstream) ->
     assert samples["sidecache_upstream_latency_seconds_count",] == 2
     assert samples["sidecache_upstream_retries_total",] == 1
     assert samples["sidecache_upstream_addresses", "closed"] == 1
+
+
+async def test_what_a_hit_saves_is_what_its_fetch_took(upstream: ScriptedUpstream) -> None:
+    slept = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.1, slept.set)
+    upstream.reply(slept, fresh())
+    async with house(upstream.url) as proxy:
+        await proxy.ask("/one")
+        missed = proxy.service.stats.upstream_seconds_saved
+        await proxy.ask("/one")
+        await proxy.ask("/one")
+        saved = proxy.service.stats.upstream_seconds_saved
+    assert missed == 0
+    assert saved > 0.1
 
 
 def settings(**changes: object) -> Upstream:
