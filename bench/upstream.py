@@ -1,7 +1,8 @@
 """The upstream's engines: CPU a request, in this process alone, before the bench's origin.
 
-Our own pool, stock httpx as `upstream.engine: httpx` uses it, and one plain httpx transport, by
-turns in every round, so that all see the same machine. Must not know the proxy around them.
+Our own pool, stock httpx as `upstream.engine: httpx` uses it, one plain httpx transport, and
+aiohttp, by turns in every round and on the loop of production, so that all see the same machine.
+Must not know the proxy around them.
 """
 
 import asyncio
@@ -12,7 +13,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import aiohttp
 import httpx
+import uvloop
 
 from bench.child import Cores, Place
 from bench.rounds import Plan
@@ -44,18 +47,26 @@ Samples = Mapping[tuple[int, str], Sequence[float]]
 
 def measure(plan: Plan, cores: Cores) -> Samples:
     """Measure every engine in every round."""
-    with tempfile.TemporaryDirectory() as folder, origin(Place(Path(folder), cores.load)) as server:
-        return asyncio.run(_measured(f"http://127.0.0.1:{server.port}", plan))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        origin(Place(Path(folder), cores.load)) as server,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_measured(f"http://127.0.0.1:{server.port}", plan))
 
 
 async def _measured(url: str, plan: Plan) -> Samples:
     samples: dict[tuple[int, str], list[float]] = {}
     own, sharded = gateway([url]), HttpxUpstream(url)
-    async with httpx.AsyncHTTPTransport() as plain:
+    async with (
+        httpx.AsyncHTTPTransport() as plain,
+        aiohttp.ClientSession(url, auto_decompress=False) as session,
+    ):
         engines = {
             "own": lambda: _ask(own),
             "engine: httpx": lambda: _ask(sharded),
             "plain httpx": lambda: _plainly(plain, url),
+            "aiohttp": lambda: _by_aiohttp(session),
         }
         for _ in range(plan.rounds):
             for in_flight in IN_FLIGHT:
@@ -96,6 +107,12 @@ async def _plainly(transport: httpx.AsyncHTTPTransport, url: str) -> None:
     response = await transport.handle_async_request(target)
     await response.aread()
     await response.aclose()
+
+
+async def _by_aiohttp(session: aiohttp.ClientSession) -> None:
+    fields = [(name.decode(), value.decode()) for name, value in _FIELDS.lines]
+    async with session.get("/pass/1", headers=fields) as response:
+        await response.read()
 
 
 def rows(samples: Samples) -> Iterator[str]:

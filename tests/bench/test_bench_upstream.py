@@ -25,5 +25,5 @@ def test_data_holds_every_round() -> None:
 
 def test_every_engine_is_measured() -> None:
     samples = upstream.measure(Plan(1, 0.01), Cores(None, None))
-    assert len(samples) == 6
+    assert len(samples) == 8
     assert all(cost > 0 for figures in samples.values() for cost in figures)
