@@ -5,9 +5,12 @@ elsewhere; then what is under way is finished. This module must not know what is
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import uvicorn
+
+log = logging.getLogger("sidecache")
 
 
 class Ending:
@@ -36,12 +39,14 @@ class Ending:
             self.now()
             return
         self._begun = True
+        log.info("not ready any more; new clients are taken for %g s", self._delay)
         self._leave()
         asyncio.get_running_loop().call_later(self._delay, self.now)
 
     def now(self) -> None:
         """Take no one else, and finish what is under way."""
         self._begun = True
+        log.info("no new clients any more; what is under way is finished")
         self._leave()
         self._data.should_exit = True
 

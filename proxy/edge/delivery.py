@@ -15,6 +15,7 @@ from proxy.edge.requests import Send
 from proxy.engine.answer import Account, Answer, cut, failure, reason_of
 from proxy.engine.stats import Stats
 from proxy.errors import RequestError, Unsendable, UpstreamError
+from proxy.http import dates
 from proxy.http.message import Request
 from proxy.policy.reasons import Reason
 
@@ -100,4 +101,11 @@ class Delivery:
         if answer.status in _BODYLESS:  # 9110 §8.6; a 304 need not repeat it either
             fields = fields.without({b"content-length"})
         lines = [(name.lower(), value) for name, value in fields]
+        if _made_here(answer.account):
+            lines.append((b"date", dates.render(time.time())))
         return [*lines, _CLOSE] if self.closing else lines
+
+
+def _made_here(account: Account) -> bool:
+    """Tell whether an answer is the proxy's own and so without a Date yet (9110 §6.6.1)."""
+    return account.failed is not None or account.reason is Reason.PURGE

@@ -4,12 +4,13 @@ A refusal travels as a request whose scope says why, so that it is answered in i
 and logged like any other. This module must not know what makes a request unfit.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from proxy.edge.requests import Receive, Scope, Send
 from proxy.errors import Crowded, RequestError
-from proxy.http import problem
+from proxy.http import dates, problem
 from proxy.http.message import Line
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -33,6 +34,7 @@ async def refuse_plainly(scope: Scope, _: Receive, send: Send) -> None:
         (b"content-type", media_type),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
+        (b"date", dates.render(time.time())),
         (b"connection", b"close"),
         *advice(error),
     ]

@@ -74,7 +74,8 @@ class Address:
     ) -> None:
         """Open a connection for what `make` returns.
 
-        Raises `httpx.ConnectError` or `httpx.ConnectTimeout`.
+        Raises `httpx.ConnectError` or `httpx.ConnectTimeout`, whose texts clients read: addresses
+        are not in them.
         """
         loop = asyncio.get_running_loop()
         tls = None if self.name is None else tls
@@ -87,9 +88,9 @@ class Address:
                         make, self.host, self.port, ssl=tls, server_hostname=self.name
                     )
         except TimeoutError:
-            raise httpx.ConnectTimeout(f"no connection to {self} in time") from None
+            raise httpx.ConnectTimeout("no connection in time") from None
         except (OSError, ssl.CertificateError) as error:
-            raise httpx.ConnectError(f"no connection to {self}: {_said(error)}") from error
+            raise httpx.ConnectError(f"no connection: {_said(error)}") from error
 
 
 _FOREVER: Final = 1e9
@@ -112,7 +113,7 @@ async def look_up(origin: Origin) -> tuple[Address, ...]:
     try:
         found = await loop.getaddrinfo(origin.host, origin.port, type=_STREAM)
     except OSError as error:
-        raise httpx.ConnectError(f"no address for {origin.host}: {_said(error)}") from error
+        raise httpx.ConnectError(f"its name has no address: {_said(error)}") from error
     return tuple(origin.at(host) for host in sorted({str(row[4][0]) for row in found}))
 
 

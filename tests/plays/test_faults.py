@@ -6,6 +6,7 @@ import socket
 import orjson
 import pytest
 
+from proxy.http import dates
 from tests.plays.house import House, house
 from tests.plays.rawclient import Cut
 from tests.plays.scripted import (
@@ -62,6 +63,7 @@ async def test_what_is_no_answer_is_a_bad_gateway(
     assert (answer.status, answer.told) == (502, "sidecache; fwd=uri-miss; detail=upstream-broken")
     assert answer.first("content-type") == b"application/problem+json"
     assert answer.first("cache-control") == b"no-store"
+    assert dates.parse(answer.first("date") or b"")
     problem = orjson.loads(answer.body)
     assert (problem["status"], problem["title"]) == (502, "Upstream broke off")
     upstream.reply(fresh())
@@ -77,6 +79,7 @@ async def test_an_upstream_that_refuses_connections() -> None:
     assert answer.status == 502
     assert answer.told == "sidecache; fwd=uri-miss; detail=upstream-unreachable"
     assert orjson.loads(answer.body)["title"] == "Upstream unreachable"
+    assert b"127.0.0.1" not in answer.body  # where it is is nobody's business
 
 
 async def test_an_upstream_that_says_nothing(upstream: ScriptedUpstream) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxy.http import dates
 from tests.plays.house import House, house
 from tests.plays.rawclient import request
 from tests.plays.scripted import ScriptedUpstream, crumbs, ok
@@ -173,6 +174,7 @@ async def test_refused(
         assert (answer.status, answer.first("connection")) == (status, b"close")
         assert answer.first("content-type") == b"application/problem+json"
         assert answer.first("cache-control") == b"no-store"
+        assert dates.parse(answer.first("date") or b"")  # 9110 §6.6.1
         assert answer.told == "sidecache; detail=bad-request"
         assert await client.ended() == b""
     assert not upstream.heard

@@ -67,15 +67,25 @@ async def test_nobody_calls_before_it_has_begun(valkey: RedisServer) -> None:
     await link.aclose()
 
 
-async def test_it_connects_whenever_the_server_comes(valkey: RedisServer) -> None:
+async def test_it_connects_whenever_the_server_comes(
+    valkey: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once that there is none, whoever waits for it and however long."""
+    caplog.set_level("INFO", "sidecache.store")
     valkey.kill()
-    link = Link(parse(valkey.url))
+    link, other = Link(parse(valkey.url)), Link(parse(valkey.url), quiet=True)
+    other.start()
     link.start()
-    await eventually(lambda: link.stats.last_error)
+    await eventually(lambda: link.stats.last_error and other.stats.last_error)
+    await asyncio.sleep(0.2)
     assert not link.usable
     valkey.start()
-    await eventually(lambda: link.usable)
-    await link.aclose()
+    await eventually(lambda: link.usable and other.usable)
+    await asyncio.gather(link.aclose(), other.aclose())
+    missing, answers = [record.getMessage() for record in caplog.records]
+    assert "out of reach" in missing
+    assert "Connection refused" in missing
+    assert "answers: redis://" in answers
 
 
 async def test_a_hung_server_costs_three_deadlines_and_then_nothing(valkey: RedisServer) -> None:

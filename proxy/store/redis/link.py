@@ -54,6 +54,7 @@ class Link:
     """A few connections to Redis and a breaker around them.
 
     `timeout` is the seconds that one call may take, with its wait for one of the `connections`.
+    A `quiet` one leaves it to another to tell operators how Redis is.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Link:
         tls: Tls | None = None,
         *,
         connections: int = 8,
+        quiet: bool = False,
     ) -> None:
         self.location = location
         self.breaker = Breaker()
@@ -70,6 +72,8 @@ class Link:
         self._timeout = timeout
         self._tls = tls
         self._connections = connections
+        self._quiet = quiet
+        self._complaint = ""
         self._slots = asyncio.Semaphore(connections)
         self._client: Client | None = None
         self._calls: set[asyncio.Task[object]] = set()
@@ -142,7 +146,7 @@ class Link:
         if kind is Failure.COMMAND:
             self.breaker.succeeded()
         elif self.breaker.failed():
-            log.warning("the shared store is left alone: %s", self.stats.last_error)
+            self._say(logging.WARNING, "the shared store is left alone: %s", self.stats.last_error)
             self._lost.set()
         elif kind in {Failure.TIMEOUT, Failure.CONNECTION}:
             self._lost.set()
@@ -189,7 +193,7 @@ class Link:
             async with within(self._timeout):
                 await _ping(client)
         except FOREIGN as error:
-            self.stats.last_error = said(error)
+            self._complain(said(error))
             await _quietly(client)
             return False
         except BaseException:
@@ -200,8 +204,20 @@ class Link:
             self._tasks.hold(asyncio.create_task(self._retire(last)))
         if self.breaker.state is State.OPEN:
             self.breaker.close()
-            log.info("the shared store answers: %s", self.location.masked)
+            self._complaint = ""
+            self._say(logging.INFO, "the shared store answers: %s", self.location.masked)
         return True
+
+    def _complain(self, why: str) -> None:
+        """Say that there is no way to Redis, once for each cause."""
+        self.stats.last_error = why
+        if why != self._complaint:
+            self._complaint = why
+            text = "the shared store %s is out of reach, memory serves alone: %s"
+            self._say(logging.WARNING, text, self.location.masked, why)
+
+    def _say(self, level: int, text: str, *values: str) -> None:
+        log.log(logging.DEBUG if self._quiet else level, text, *values)
 
     async def _retire(self, client: Client) -> None:
         """Close a client once its last call must have ended."""

@@ -63,8 +63,8 @@ class RedisLog(SharedLog):
         self.reconnects = 0
         self._waiting = _Waiting(location, tls)
         self._links = (
-            Link(location, PUBLISHING, tls, connections=2),
-            Link(location, ASKING, tls, connections=2),
+            Link(location, PUBLISHING, tls, connections=2, quiet=True),
+            Link(location, ASKING, tls, connections=2, quiet=True),
         )
         keys = Keys.of(namespace)
         ways = Ways(*(Purges(way, keys) for way in (self._waiting, *self._links)))
