@@ -48,6 +48,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     flags = ["--upstream", upstream, "--listen", options.listen, "--admin", options.admin]
     flags += ["--config", config] if config else []
     flags += ["--redis", options.redis] if options.redis else []
+    os.environ.setdefault("SIDECACHE_DRAIN__DELAY", "0s")  # nobody else sends it clients
     token = os.environ.setdefault("SIDECACHE_ADMIN_TOKEN", secrets.token_hex(8))
     processes.append(_started(stack, ["proxy", "serve", *flags]))
     if listen and _await_port(*listen, processes[-1]):

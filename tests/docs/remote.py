@@ -33,6 +33,9 @@ def docker(command: Command, world: World) -> None:
     elif verb == "build":
         assert {each.partition("=")[0] for each in _flags(words, "--build-arg")} <= {*_IMAGES_OWN}
         assert words[-1] == "."
+    elif verb in {"tag", "push"}:
+        chart = yaml.safe_load((rendering.CHART / "Chart.yaml").read_text())
+        assert words[-1] == f"registry.example/sidecache:{chart['appVersion']}"
     else:
         assert verb == "run"
         load(None, {}, dict(each.split("=", 1) for each in _flags(words, "-e")))
