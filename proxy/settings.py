@@ -5,7 +5,7 @@ not know what is built from the settings.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from importlib.resources import files
@@ -242,11 +242,17 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[Loc, str], list[str]]:
         and not _SERVICE_LINK.fullmatch(f"{name}={text}")
     }
     unknown = [
-        f"environment {name}: unknown variable; {nearest(name, known)}"
+        f"environment {name}: {_unknown_variable(name, known)}"
         for name in given
         if name not in known
     ]
     return {known[name]: text for name, text in given.items() if name in known}, unknown
+
+
+def _unknown_variable(name: str, known: Iterable[str]) -> str:
+    if name.split(NESTED, maxsplit=1)[0] == f"{PREFIX}RULES":
+        return "rules come from the file alone"
+    return f"unknown variable; {nearest(name, known)}"
 
 
 def _leaves(model: type[BaseModel], loc: Loc = ()) -> Iterator[Loc]:

@@ -127,7 +127,6 @@ def test_what_kubernetes_says_of_services_is_none_of_ours() -> None:
         ("SIDECACHE_UPSTREM__URL", "did you mean 'SIDECACHE_UPSTREAM__URL'?"),
         ("SIDECACHE_UPSTREAM_URL", "did you mean 'SIDECACHE_UPSTREAM__URL'?"),
         ("SIDECACHE_PORT", "did you mean 'SIDECACHE_"),
-        ("SIDECACHE_RULES", "did you mean 'SIDECACHE_"),
         ("SIDECACHE_UPSTREAM", "did you mean 'SIDECACHE_"),
     ],
 )
@@ -135,6 +134,13 @@ def test_an_unknown_variable_is_an_error(name: str, remedy: str) -> None:
     (line,) = told(None, {"upstream": "http://a"}, {name: "8080"})
 
     assert line.startswith(f"environment {name}: unknown variable; {remedy}")
+
+
+@pytest.mark.parametrize("name", ["SIDECACHE_RULES", "SIDECACHE_RULES__0__TTL"])
+def test_rules_are_not_for_variables(name: str) -> None:
+    assert told(None, {"upstream": "http://a"}, {name: "[]"}) == [
+        f"environment {name}: rules come from the file alone"
+    ]
 
 
 def test_each_problem_is_told_where_its_value_was_written(file: Path) -> None:
@@ -157,11 +163,11 @@ def test_each_problem_is_told_where_its_value_was_written(file: Path) -> None:
 
     assert lines == [
         "environment SIDECACHE_LOGS: unknown variable; did you mean 'SIDECACHE_LOG__ACCESS'?",
-        "FILE:3:3: upstream.max_connections: a count is a whole number",
+        "FILE:3:3: upstream.max_connections: a count is a whole number, not 'many'",
         "--listen: an address is like '127.0.0.1:8080' or '[::1]:8080'",
         f"environment SIDECACHE_WORKERS: {ONE_WORKER}",
         "environment SIDECACHE_TRUSTED_PEERS: a network is like '10.0.0.0/8', '192.0.2.7' or '::1'",
-        "FILE:7:5: rules[0].jitter: a share is a number from 0 to 1 or like '10%'",
+        "FILE:7:5: rules[0].jitter: a share is a number from 0 to 1 or like '10%', not 'much'",
         "FILE:4:1: listn: unknown field; did you mean 'listen'?",
     ]
 
@@ -172,6 +178,23 @@ def test_each_problem_is_told_where_its_value_was_written(file: Path) -> None:
         ("rules: []", "FILE:1:1: upstream.url: is required"),
         ("upstream:", "FILE:1:1: upstream.url: is required"),
         ("upstream: 5", "FILE:1:1: upstream: should be a mapping of fields"),
+        (
+            "upstream: http://u:secret@a",
+            "FILE:1:1: upstream: should be a mapping of fields; write upstream: {url: http://…}",
+        ),
+        ("upstream: a:1", "FILE:1:1: upstream: should be a mapping of fields; write upstream: {u"),
+        (
+            "upstream: {url: http://a}\nrules: [x]",
+            "FILE:2:9: rules[0]: should be a mapping of fields",
+        ),
+        (
+            "upstream: {url: http://a}\nrules: [{name: x, match: {path: 12}}]",
+            "FILE:2:27: rules[0].match.path[0]: should be text; quote a number",
+        ),
+        (
+            "upstream: {url: http://a}\nrules: [{name: x, match: {path: []}}]",
+            "FILE:2:27: rules[0].match.path: should not be empty",
+        ),
         ("upstream: {url: x}", "FILE:1:12: upstream.url: an upstream is like"),
         ("upstream: {url: http://a}\nrules: x", "FILE:2:1: rules: should be a list"),
         ("upstream: {url: http://a}\n1: x", "FILE:2:1: [1]: unknown field; names are text"),

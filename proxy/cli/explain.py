@@ -5,7 +5,7 @@ The same functions decide here and in the running proxy; this file only tells wh
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from proxy.cli.options import config_option
 from proxy.engine.answer import Account
 from proxy.engine.boarding import Boarded, board, early
 from proxy.engine.keeping import admitted, home_of
+from proxy.engine.purges import of_answered
+from proxy.engine.purging import Source
 from proxy.engine.snapshot import Snapshot
 from proxy.errors import ConfigError, RequestError
 from proxy.http import dates
@@ -26,6 +28,7 @@ from proxy.policy.freshness import date_of
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
 from proxy.policy.verdicts import Bypass, Decline, Keep, Refuse
+from proxy.rules import labels, tags
 from proxy.rules.keys import parts
 from proxy.settings import load, ruleset
 
@@ -45,7 +48,10 @@ MAX_RESPONSE = 65_536
 def explain(
     method: str, url: str, headers: tuple[str, ...], config: Path | None, response: Path | None
 ) -> None:
-    """Tell which rule and key a request has, and what would be stored for how long, and why."""
+    """Tell which rule and key a request has, and what would be stored for how long, and why.
+
+    Also which tags the request alone gives its answer, and what a write purges by its rule.
+    """
     anywhere = {} if config else {"upstream": "http://127.0.0.1"}  # nothing is sent to it
     settings = load(config, anywhere, os.environ)
     rules = ruleset(settings, str(config or "settings"))
@@ -115,10 +121,30 @@ def _about_request(boarded: Boarded) -> Iterator[tuple[str, str]]:
     before = _early(boarded)
     if before is None:
         yield "look-up", "the cache is asked"
+        yield from _tags(boarded)
     elif isinstance(before, Refuse):
         yield "look-up", f"nothing is sent upstream: {_because(before.reason)}"
     else:
         yield "look-up", f"the cache is not asked: {_because(before.reason)}"
+
+
+def _tags(boarded: Boarded) -> Iterator[tuple[str, str]]:
+    """Yield the tags by the rule that the request tells before it is answered."""
+    found = tags.of_request(boarded.rule.tagging, boarded.captures, boarded.outbound)
+    if found:
+        yield "tags", _names(found)
+
+
+def _purges(boarded: Boarded, head: Head) -> Iterator[tuple[str, str]]:
+    """Yield what a write that is answered so purges by its rule."""
+    for purge, source in of_answered(boarded, head):
+        if source is Source.RULE:
+            by = f"{purge.mode.value}, by on_success of {boarded.rule.name}"
+            yield "purges", f"{_names(purge.tags)} ({by})"
+
+
+def _names(tagged: Iterable[bytes]) -> str:
+    return ", ".join(labels.shown(tag) or "everything" for tag in tagged)
 
 
 def _early(boarded: Boarded) -> Bypass | Refuse | None:
@@ -138,6 +164,7 @@ def _about_response(
     yield "response", f"{head.status} ({origin})"
     for scheme, authority, target in invalidation.invalidated(outbound, head):
         yield "invalidates", f"{scheme}://{authority.decode()}{target.decode()} (9111 §4.4)"
+    yield from _purges(boarded, head)
     before = _early(boarded)
     if isinstance(before, Refuse) or (before is not None and outbound.method != "POST"):
         yield "Cache-Status", _status(boarded, before)

@@ -5,16 +5,19 @@ This module must not know how a purge is made; it asks a running proxy.
 
 import time
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 import orjson
 
+from proxy.admin.refused import TITLES
 from proxy.cli.options import Seconds, admin_option
 from proxy.cli.remote import Json, Remote, RemoteError, remote
 
 UNCONFIRMED: Final = 2
 """The exit status of a purge that was accepted but not confirmed by all in time."""
+
+_UNAVAILABLE: Final = 503
 
 _LONGEST: Final = 60.0
 """Seconds that one request waits at most; the rest is polled."""
@@ -49,7 +52,7 @@ class _Purge(click.Command):
 @click.option("--wait", type=click.Choice(["all", "local"]), default="all", show_default=True)
 @click.option("--timeout", type=Seconds(), default="10s", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Only count what the asked replica would purge.")
-@click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the receipt, or the problem, as JSON.")
 @admin_option
 @click.pass_context
 def purge(
@@ -63,20 +66,40 @@ def purge(
 ) -> None:
     """Purge what has a tag, or lies at a URL, below a prefix, or under a rule.
 
-    Exits with 0 once every replica has applied it, with 2 if not all have confirmed in time, and
-    with 1 if it was refused or the proxy cannot be reached. The token, if one is needed, comes
-    from SIDECACHE_ADMIN_TOKEN.
+    Exits with 0 once every replica has applied it, with 2 if not all have confirmed in time or
+    only the asked replica could apply it, as the shared store cannot be reached, and with 1 if it
+    was refused or the proxy cannot be reached. The token, if one is needed, comes from
+    SIDECACHE_ADMIN_TOKEN.
     """
     body = {name: value for name, value in asked.items() if value}
     until = time.monotonic() + timeout
     within = min(timeout, _LONGEST)
     with remote(admin) as api:
-        receipt = api.post("/v1/purge", body | {"timeout": within}, within)
+        try:
+            receipt = api.post("/v1/purge", body | {"timeout": within}, within)
+        except RemoteError as error:
+            _fail(ctx, error, as_json=as_json)
         if asked["wait"] == "all" and not asked["dry_run"]:
             receipt = _waited(api, receipt, until)
     click.echo(orjson.dumps(receipt) if as_json else _told(receipt))
     if receipt.get("state") == "pending" and asked["wait"] == "all":
         ctx.exit(UNCONFIRMED)
+
+
+def _fail(ctx: click.Context, error: RemoteError, *, as_json: bool) -> NoReturn:
+    """End with what was said instead of a receipt."""
+    if as_json and error.problem is not None:
+        click.echo(orjson.dumps(error.problem))
+    if not _holds_there(error.problem):
+        raise error
+    click.echo(str(error), err=True)
+    ctx.exit(UNCONFIRMED)
+
+
+def _holds_there(problem: Json | None) -> bool:
+    """Tell whether a problem says that the purge is applied where it was asked for, and only so."""
+    wanted = {"type": "about:blank", "title": TITLES[_UNAVAILABLE], "status": _UNAVAILABLE}
+    return problem is not None and wanted.items() <= problem.items()
 
 
 def _waited(api: Remote, receipt: Json, until: float) -> Json:

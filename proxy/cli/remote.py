@@ -4,6 +4,7 @@ What fails is told in one line with a remedy. This module must not know what is 
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -20,10 +21,22 @@ PATIENCE: Final = 10.0
 """Seconds that an answer may take beyond what it was asked to wait."""
 
 _UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
+_PROBLEM: Final = "application/problem+json"
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+_FOREIGN: Final = "this is no admin API of Sidecache; see --admin"
+_NO_LISTENER: Final = "that is not an admin listener; is it the clients' port?"
 
 
 class RemoteError(SidecacheError):
-    """The proxy cannot be reached, or refused; the text is one line with a remedy."""
+    """The proxy cannot be reached, or refused; the text is one line with a remedy.
+
+    `problem` is what the proxy said as problem details (9457), if it did.
+    """
+
+    def __init__(self, text: str, problem: Json | None = None) -> None:
+        super().__init__(text)
+        self.problem = problem
 
 
 class Remote:
@@ -65,13 +78,23 @@ class Remote:
 @contextmanager
 def remote(url: str) -> Iterator[Remote]:
     """Connect to the admin API at `url` with the token in SIDECACHE_ADMIN_TOKEN, if any."""
-    token = os.environ.get(TOKEN_VARIABLE)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if not url.lower().startswith(("http://", "https://")):
+        raise RemoteError(f"--admin {url}: begin it with http:// or https://")
+    headers = _credentials(os.environ.get(TOKEN_VARIABLE))
     with _told(url):
         # No proxy of the environment's: the token is for the sidecar alone.
         client = httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
     with client:
         yield Remote(client)
+
+
+def _credentials(token: str | None) -> dict[str, str]:
+    if not token:
+        return {}
+    if not _VISIBLE.fullmatch(token):
+        remedy = "visible ASCII alone can be sent, without spaces and line ends"
+        raise RemoteError(f"{TOKEN_VARIABLE}: the token has characters that are unfit; {remedy}")
+    return {"Authorization": f"Bearer {token}"}
 
 
 @contextmanager
@@ -83,17 +106,29 @@ def _told(where: object) -> Iterator[None]:
         remedy = "is the proxy running, and is --admin its admin address?"
         raise RemoteError(f"{where}: {str(error) or type(error).__name__}; {remedy}") from error
     except orjson.JSONDecodeError as error:
-        raise RemoteError(f"{where}: this is no admin API of Sidecache; see --admin") from error
+        raise RemoteError(f"{where}: {_FOREIGN}") from error
 
 
 def _accepted(response: httpx.Response) -> None:
     """Raise what a refusal says."""
     if response.is_success:
         return
-    try:
-        detail = str(orjson.loads(response.content)["detail"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        detail = "this is no admin API of Sidecache; see --admin"
+    problem = _problem(response)
     if response.status_code == _UNAUTHORIZED:
         detail = f"the token is missing or unknown; set {TOKEN_VARIABLE}"
-    raise RemoteError(f"{response.request.url}: {response.status_code}: {detail}")
+    elif problem is not None:
+        detail = str(problem["detail"])
+    else:
+        detail = _NO_LISTENER if response.status_code == _NOT_FOUND else _FOREIGN
+    raise RemoteError(f"{response.request.url}: {response.status_code}: {detail}", problem)
+
+
+def _problem(response: httpx.Response) -> Json | None:
+    """Return the problem details that a response is; None where it is something else."""
+    if response.headers.get("content-type", "").partition(";")[0].strip() != _PROBLEM:
+        return None
+    try:
+        document: object = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) and "detail" in document else None

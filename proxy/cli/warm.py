@@ -54,7 +54,7 @@ def warm(  # noqa: PLR0913, PLR0917 - one argument a flag
             for one in bar:
                 total += 1
                 failed += _failed(one)
-    click.echo(f"{total} warmed, {failed} of them failed")
+    click.echo(f"{total - failed} of {total} warmed")
     ctx.exit(1 if failed else 0)
 
 

@@ -18,6 +18,8 @@ from proxy.rules.strict import switch
 
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})")
 _LARGEST_PORT: Final = 65_535
+_PORT_HELP: Final = "a port is at most 65535"
+_PORT_AT_END: Final = re.compile(r"https?://[^/?#@]*:([0-9]{5,10})/?", re.IGNORECASE)
 _UNIX: Final = "unix://"
 _LONGEST_SOCKET: Final = 100
 
@@ -35,8 +37,10 @@ class Address:
 
 def _address(value: object) -> Address:
     found = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
-    if not found or int(found[2]) > _LARGEST_PORT:
+    if not found:
         raise PydanticCustomError("address", "an address is like '127.0.0.1:8080' or '[::1]:8080'")
+    if int(found[2]) > _LARGEST_PORT:
+        raise PydanticCustomError("address", _PORT_HELP)
     return Address(found[1].strip("[]"), int(found[2]))
 
 
@@ -52,9 +56,18 @@ def _origin(url: str) -> str:
             return f"{scheme}://{normal_authority(scheme, authority).decode()}"
     except RequestError:
         pass
-    raise PydanticCustomError(
-        "origin", "an upstream is like 'http://127.0.0.1:8000': no path, no query, no user"
-    )
+    raise PydanticCustomError("origin", "{text}", {"text": _origin_help(url)})
+
+
+def _origin_help(url: str) -> str:
+    """Return what is wrong with an upstream, and what would be right; it may hold a password."""
+    example = "an upstream is like 'http://127.0.0.1:8000'"
+    if url and "://" not in url:
+        return f"{example}; begin it with http:// or https://"
+    found = _PORT_AT_END.fullmatch(url)
+    if found and int(found[1]) > _LARGEST_PORT:
+        return _PORT_HELP
+    return f"{example}: no path, no query, no user"
 
 
 def _unix(url: str) -> str:

@@ -4,6 +4,7 @@ Turns pydantic's errors into sentences. This module must not know which settings
 a model tells its fields.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ Loc = tuple[str | int, ...]
 
 _DICT_KEY: Final = "[key]"
 """How pydantic ends the location of a mapping's key."""
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://")
 _PLAIN: Final = {
     "missing": "is required",
     "model_type": "should be a mapping of fields",
@@ -72,7 +74,16 @@ def located(model: type[BaseModel], problems: Iterable[Problem]) -> None:
 
 def problems(error: ValidationError, model: type[BaseModel]) -> tuple[Problem, ...]:
     """Return what pydantic found in values for `model`, one problem an error, in its order."""
-    return tuple(_problem(details, model) for details in error.errors(include_url=False))
+    found = error.errors(include_url=False)
+    return tuple(_problem(details, model) for details in found if not _follows(details, found))
+
+
+def _follows(details: ErrorDetails, found: Iterable[ErrorDetails]) -> bool:
+    """Tell whether a list is called empty only because what is in it was wrong."""
+    loc = details["loc"]
+    return details["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in found
+    )
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
@@ -80,7 +91,19 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     if details["type"] == "extra_forbidden":
         known = _model_at(model, loc[:-1]).model_fields
         return Problem(loc, f"unknown field; {nearest(str(loc[-1]), known)}")
-    return Problem(loc, _PLAIN.get(details["type"], details["msg"].removeprefix("Input ")))
+    text = _PLAIN.get(details["type"], details["msg"].removeprefix("Input "))
+    return Problem(loc, text + _remedy(loc, details, model))
+
+
+def _remedy(loc: Loc, details: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return how text is written that stands where a mapping with a URL should; else nothing."""
+    text = details["input"]
+    if details["type"] != "model_type" or not loc or not isinstance(text, str):
+        return ""
+    if "url" not in _model_at(model, loc).model_fields:
+        return ""
+    scheme = _SCHEME.match(text)  # no more of it is told, for it may hold a password
+    return f"; write {loc[-1]}: {{url: {scheme[0] if scheme else ''}…}}"
 
 
 def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel]:

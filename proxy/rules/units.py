@@ -37,6 +37,16 @@ _SHARE_HELP: Final = "a share is a number from 0 to 1 or like '10%'"
 _COUNT_HELP: Final = "a count is a whole number"
 
 
+_LONGEST_QUOTED: Final = 40
+
+
+def _unfit(accepted: str, value: object) -> PydanticCustomError:
+    """Return an error that says what is accepted, and quotes the text that is not."""
+    quoted = isinstance(value, str) and 0 < len(value) <= _LONGEST_QUOTED
+    text = f"{accepted}, not {value!r}" if quoted else accepted
+    return PydanticCustomError("quantity", "{text}", {"text": text})
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -45,11 +55,11 @@ def _seconds(value: object) -> object:
     if _is_number(value):
         return value
     if not isinstance(value, str) or not value:
-        raise PydanticCustomError("duration", _DURATION_HELP)
+        raise _unfit(_DURATION_HELP, value)
     if re.fullmatch(_NUMBER, value):
         return float(value)
     if not (found := re.fullmatch(_DURATION, value)):
-        raise PydanticCustomError("duration", _DURATION_HELP)
+        raise _unfit(_DURATION_HELP, value)
     amounts = zip(found.groups(), _SECONDS.values(), strict=True)
     return sum(float(amount) * unit for amount, unit in amounts if amount)
 
@@ -58,7 +68,7 @@ def _bytes(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if not isinstance(value, str) or not (found := re.fullmatch(_SIZE, value)):
-        raise PydanticCustomError("size", _SIZE_HELP)
+        raise _unfit(_SIZE_HELP, value)
     amount, unit = found.groups()
     return int(amount) * _BYTES[unit or "B"]
 
@@ -67,7 +77,7 @@ def _share(value: object) -> object:
     if _is_number(value):
         return value
     if not isinstance(value, str) or not (found := re.fullmatch(_SHARE, value)):
-        raise PydanticCustomError("share", _SHARE_HELP)
+        raise _unfit(_SHARE_HELP, value)
     amount, percent = found.groups()
     return float(amount) / (100 if percent else 1)
 
@@ -75,7 +85,7 @@ def _share(value: object) -> object:
 def _whole(value: object) -> object:
     text = isinstance(value, str) and value.isdecimal()
     if isinstance(value, bool) or not (text or isinstance(value, int)):
-        raise PydanticCustomError("count", _COUNT_HELP)
+        raise _unfit(_COUNT_HELP, value)
     return value
 
 

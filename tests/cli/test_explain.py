@@ -253,3 +253,48 @@ def test_a_write_to_what_the_cache_has_no_part_in(tmp_path: Path) -> None:
 def test_a_request_that_may_go_no_further() -> None:
     told = explained("OPTIONS", "http://localhost/a", "--header", "Max-Forwards: 0")
     assert "nothing is sent upstream: max-forwards" in told.output
+
+
+TAGGED = """\
+upstream: {url: http://127.0.0.1:9}
+rules:
+  - name: read
+    match: {path: "/products/{id}", methods: [GET, HEAD]}
+    tags: [products, "product:{id}", "page:{query.page}", "by:{response.author}"]
+  - name: write
+    match: {path: "/products/{id}"}
+    on_success: {purge: [products, "product:{id}", "by:{response.author}"], mode: soft}
+"""
+
+
+@pytest.fixture
+def tagged(tmp_path: Path) -> list[str]:
+    file = tmp_path / "tagged.yaml"
+    file.write_text(TAGGED)
+    return ["--config", str(file)]
+
+
+def test_the_tags_that_the_request_gives(tagged: list[str]) -> None:
+    texts = dict(story("GET", "/products/7?page=2", *tagged))
+    assert texts["tags"] == "products, product:7, page:2"
+    assert "purges" not in texts
+    assert "tags" not in dict(story("GET", "/other", *tagged))
+
+
+def test_what_a_write_purges_by_its_rule(tagged: list[str], tmp_path: Path) -> None:
+    texts = dict(story("PUT", "/products/7", *tagged))
+    assert texts["purges"] == "products, product:7 (soft, by on_success of write)"
+    assert "tags" not in texts
+    named = dict(story("PUT", "/products/7", *tagged, *head(tmp_path, "Author: eve")))
+    assert named["purges"] == "products, product:7, by:eve (soft, by on_success of write)"
+
+
+def test_a_write_that_fails_purges_nothing(tagged: list[str], tmp_path: Path) -> None:
+    flags = head(tmp_path, status="404 Not Found")
+    assert "purges" not in dict(story("DELETE", "/products/7", *tagged, *flags))
+
+
+def test_a_write_of_too_many_names_purges_everything(tagged: list[str], tmp_path: Path) -> None:
+    flags = head(tmp_path, "Author: " + ",".join(map(str, range(200))))
+    purges = dict(story("PUT", "/products/7", *tagged, *flags))["purges"]
+    assert purges == "everything (soft, by on_success of write)"

@@ -121,14 +121,54 @@ def test_a_refusal_is_one_line(
     assert text in line
 
 
-def test_an_acknowledgement_that_cannot_be_had_is_a_refusal(desk: Desk, url: str) -> None:
+@pytest.mark.parametrize("wait", ["all", "local"])
+def test_what_is_purged_there_and_nowhere_else_is_accepted_but_not_confirmed(
+    desk: Desk, url: str, wait: str
+) -> None:
     desk.log.reachable = False
-    ended = purge("--all", url=url)
-    assert ended.exit_code == 1
-    assert "503: The log of purges cannot be reached" in ended.stderr
+    ended = purge("--all", "--wait", wait, url=url)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    [line] = ended.stderr.splitlines()
+    assert "503: The log of purges cannot be reached" in line
 
 
-@pytest.mark.parametrize("where", ["http://127.0.0.1:9", "no-url", "http://[", "http://a:b"])
+@pytest.mark.parametrize(
+    ("reachable", "token", "ends", "status"),
+    [(False, PURGE, 2, 503), (True, READ, 1, 403), (True, "unknown-to-anybody", 1, 401)],
+)
+def test_json_is_the_problem_where_there_is_no_receipt(
+    desk: Desk, url: str, *, reachable: bool, token: str, ends: int, status: int
+) -> None:
+    desk.log.reachable = reachable
+    ended = purge("--all", "--json", url=url, token=token)
+    [line], [told] = ended.stdout.splitlines(), ended.stderr.splitlines()
+    assert (ended.exit_code, json.loads(line)["status"]) == (ends, status)
+    assert f": {status}: " in told
+
+
+def test_json_is_nothing_where_nobody_is() -> None:
+    ended = purge("--all", "--json", url="http://127.0.0.1:9")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("token", ["töken-with-umlauts", "a-token-and-its-end\n", "with\x01char"])
+def test_a_token_that_no_field_can_carry_is_not_sent(desk: Desk, url: str, token: str) -> None:
+    ended = purge("--all", url=url, token=token)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("SIDECACHE_ADMIN_TOKEN: the token has characters that are unfit")
+    assert token.strip() not in line
+    assert desk.log.published == []
+
+
+@pytest.mark.parametrize("where", ["localhost:9090", "no-url", "", "ftp://a"])
+def test_an_address_without_a_scheme_is_told_before_anything_is_sent(where: str) -> None:
+    ended = purge("--all", "--admin", where, url="http://127.0.0.1:9")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == f"--admin {where}: begin it with http:// or https://\n"
+
+
+@pytest.mark.parametrize("where", ["http://127.0.0.1:9", "http://[", "http://a:b"])
 def test_where_nobody_is_it_says_what_to_look_at(where: str) -> None:
     ended = purge("--all", url=where)
     assert (ended.exit_code, ended.stdout) == (1, "")
@@ -136,17 +176,36 @@ def test_where_nobody_is_it_says_what_to_look_at(where: str) -> None:
     assert "is the proxy running, and is --admin its admin address?" in line
 
 
-@pytest.mark.parametrize("status", [200, 404])
-def test_another_server_is_told_from_an_admin_api(status: int) -> None:
+FOREIGN = "this is no admin API of Sidecache; see --admin"
+CLIENTS = "that is not an admin listener; is it the clients' port?"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "text"),
+    [
+        (200, b"text/html", b"<html>", FOREIGN),
+        (500, b"text/html", b"<html>", FOREIGN),
+        (500, b"application/problem+json", b"<html>", FOREIGN),
+        (500, b"application/problem+json", b"[]", FOREIGN),
+        (503, b"application/json", b'{"detail": "Unavailable"}', FOREIGN),
+        (404, b"text/html", b"<html>", CLIENTS),
+        (404, b"application/json", b'{"detail": "Not Found"}', CLIENTS),
+    ],
+)
+def test_another_server_is_told_from_an_admin_api(
+    status: int, kind: bytes, body: bytes, text: str
+) -> None:
+    fields = [(b"content-type", kind)]
+
     async def other(scope: object, receive: object, send: "object") -> None:
         del scope, receive
-        await send({"type": "http.response.start", "status": status, "headers": []})  # type: ignore[operator]  # ASGI
-        await send({"type": "http.response.body", "body": b"<html>"})  # type: ignore[operator]  # ASGI
+        await send({"type": "http.response.start", "status": status, "headers": fields})  # type: ignore[operator]  # ASGI
+        await send({"type": "http.response.body", "body": body})  # type: ignore[operator]  # ASGI
 
     with served(other) as where:
         ended = purge("--all", url=where)
     assert ended.exit_code == 1
-    assert "this is no admin API of Sidecache; see --admin" in ended.stderr
+    assert text in ended.stderr
 
 
 @pytest.mark.parametrize(

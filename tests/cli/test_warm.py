@@ -40,7 +40,7 @@ def asked(desk: Desk) -> list[str]:
 def test_urls_are_warmed(desk: Desk, url: str) -> None:
     desk.play.script(reply(200, FRESH), reply(200, FRESH))
     ended = warm("http://api.test/1", "/2", "--host", "b.test", "--concurrency", "1", url=url)
-    assert (ended.exit_code, ended.stdout) == (0, "2 warmed, 0 of them failed\n")
+    assert (ended.exit_code, ended.stdout) == (0, "2 of 2 warmed\n")
     assert asked(desk) == ["api.test/1", "b.test/2"]
 
 
@@ -63,14 +63,20 @@ def test_a_sitemap(desk: Desk, url: str) -> None:
     body = b"<urlset><url><loc>http://api.test/a</loc></url></urlset>"
     desk.play.script(reply(200, FRESH, body=body), reply(200, FRESH))
     ended = warm("--sitemap", "http://api.test/sitemap.xml", url=url)
-    assert (ended.exit_code, ended.stdout) == (0, "1 warmed, 0 of them failed\n")
+    assert (ended.exit_code, ended.stdout) == (0, "1 of 1 warmed\n")
 
 
 def test_what_failed_is_told_and_the_status_is_1(desk: Desk, url: str) -> None:
     desk.play.script(reply(200, FRESH), reply(500))
     ended = warm("http://api.test/1", "http://api.test/2", "--concurrency", "1", url=url)
-    assert (ended.exit_code, ended.stdout) == (1, "2 warmed, 1 of them failed\n")
+    assert (ended.exit_code, ended.stdout) == (1, "1 of 2 warmed\n")
     assert ended.stderr == "500 status: http://api.test/2\n"
+
+
+def test_where_all_failed_none_is_called_warmed(desk: Desk, url: str) -> None:
+    desk.play.script(reply(500))
+    ended = warm("http://api.test/1", url=url)
+    assert (ended.exit_code, ended.stdout) == (1, "0 of 1 warmed\n")
 
 
 def test_nothing_goes_on_once_the_caller_has_left(desk: Desk, url: str) -> None:
@@ -91,14 +97,14 @@ def test_many_go_in_parts(desk: Desk, url: str, monkeypatch: pytest.MonkeyPatch)
     desk.play.script(*(reply(200, FRESH) for _ in range(5)))
     urls = [f"http://api.test/{number}" for number in range(5)]
     ended = warm(*urls, "--concurrency", "1", url=url)
-    assert (ended.exit_code, ended.stdout) == (0, "5 warmed, 0 of them failed\n")
+    assert (ended.exit_code, ended.stdout) == (0, "5 of 5 warmed\n")
 
 
 def test_nothing_to_warm_is_no_failure(url: str, tmp_path: Path) -> None:
     file = tmp_path / "none.txt"
     file.write_text("# none today\n")
     ended = warm(str(file), url=url)
-    assert (ended.exit_code, ended.stdout) == (0, "0 warmed, 0 of them failed\n")
+    assert (ended.exit_code, ended.stdout) == (0, "0 of 0 warmed\n")
 
 
 @pytest.mark.parametrize(

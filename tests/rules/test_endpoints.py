@@ -29,14 +29,20 @@ GOOD = [
 ]
 
 BAD = [
-    *[(LISTEN, text, "an address is") for text in (":80", "a", "a:b", "a:70000", "http://a:1", 80)],
+    *[(LISTEN, text, "an address is") for text in (":80", "a", "a:b", "http://a:1", 80)],
+    *[(LISTEN, text, "a port is at most 65535") for text in ("a:70000", "[::1]:65536")],
     *[(OPTIONAL, value, "an address is") for value in ("on", None, True)],
     *[
         (ORIGIN, text, "an upstream is")
         for text in (
             *("127.0.0.1:8000", "ftp://a", "http://", "http://a/b", "http://a?b", "http://a#b"),
-            *("http://u:p@a", "http://a:99999", "http://a b", "http://ä", "", [], 5, ["a"], [5]),
+            *("http://u:p@a", "http://u:99999@a", "http://a b", "http://ä", "", [], 5, ["a"], [5]),
         )
+    ],
+    *[(ORIGIN, f"http://{a}", "a port is at most 65535") for a in ("a:99999", "[::1]:65536/")],
+    *[
+        (ORIGIN, text, "begin it with http:// or https:// ")
+        for text in ("localhost:8000", "localhost", ["http://a", "b:1"], "a:99999")
     ],
     *[
         (ORIGIN, text, "a unix socket is")

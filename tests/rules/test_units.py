@@ -71,6 +71,15 @@ def test_an_error_says_what_is_accepted(unit: TypeAdapter[float], example: str) 
         unit.validate_python("much")
 
 
+@pytest.mark.parametrize("unit", [DURATION, SIZE, SHARE, COUNT])
+def test_an_error_quotes_text_that_is_short(unit: TypeAdapter[float]) -> None:
+    with pytest.raises(ValidationError, match=", not '5 minutes'"):
+        unit.validate_python("5 minutes")
+    with pytest.raises(ValidationError) as raised:
+        unit.validate_python("5 minutes" * 9)
+    assert "not" not in raised.value.errors()[0]["msg"]
+
+
 @pytest.mark.parametrize("unit", [DURATION, SIZE, SHARE])
 def test_a_schema_has_examples_that_are_accepted(unit: TypeAdapter[float]) -> None:
     for example in unit.json_schema()["examples"]:
