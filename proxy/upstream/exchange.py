@@ -216,7 +216,9 @@ class Exchange:
                     await connection.drain()
                 self._await_head()
         except Exception as error:  # noqa: BLE001 - the client's side may fail in any way: told below
-            self._fail(error)
+            # Once the answer has begun, whoever reads it knows nothing of the request any more.
+            late = self._framing is not None
+            self._fail(httpx.WriteError("the request's body broke off") if late else error)
         finally:
             await body.aclose()
 

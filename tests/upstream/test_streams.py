@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from proxy.engine.ports import Upstream
-from proxy.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
+from proxy.errors import ClientGone, UpstreamBroken, UpstreamError, UpstreamTimeout
 from proxy.policy.terms import Timeouts
 from proxy.upstream.exchange import HIGH
 from proxy.upstream.gateway import Gateway
@@ -120,6 +120,25 @@ async def test_an_early_answer_ends_the_upload(
     origin.reply(ok(b"good"))
     assert await read(await pool.send(outbound())) == b"good"
     assert [heard.connection for heard in origin.heard] == [1, 2]
+
+
+@own_alone
+async def test_an_upload_that_breaks_off_as_the_answer_begins(
+    pool: Upstream, origin: ScriptedUpstream
+) -> None:
+    """The client's error is no error of the answer's: that is told as the upstream's end."""
+    gone = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"x"
+        await gone.wait()
+        raise ClientGone("the client left")
+
+    said = response("200 OK", "Content-Length: 10", body=b"hello")
+    origin.reply(response("103 Early Hints") + said, early=True)
+    inbound = await pool.send(outbound(body=body(), method="POST", informed=lambda _: gone.set()))
+    with pytest.raises(UpstreamBroken):
+        await read(inbound)
 
 
 @own_alone
