@@ -129,6 +129,8 @@ class Protocol(Intake):
 
     def write(self, data: bytes) -> None:
         """Write, and count it for the deadline of slow readers."""
+        if self.transport.is_closing():  # uvloop raises at a write before it tells of the end
+            return
         self.written += len(data)
         self.transport.write(data)
         if self._tunnel is not None:

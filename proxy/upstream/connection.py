@@ -91,13 +91,13 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send; where it is not `writable` afterwards, wait for `drain` before the next."""
-        if self._transport is not None and not self.closed:
-            self._transport.write(data)
+        if (transport := self._open) is not None:
+            transport.write(data)
 
     def write_eof(self) -> None:
         """Say that no more will be sent, where that can be said."""
-        transport = self._transport
-        if transport is not None and not self.closed and transport.can_write_eof():
+        transport = self._open
+        if transport is not None and transport.can_write_eof():
             transport.write_eof()
 
     async def drain(self) -> None:
@@ -123,6 +123,13 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.abort()
         self._end()
+
+    @property
+    def _open(self) -> asyncio.Transport | None:
+        """The transport, unless it has ended: uvloop raises at a write before it tells that."""
+        transport = self._transport
+        ended = self.closed or transport is None or transport.is_closing()
+        return None if ended else transport
 
     @property
     def encrypted(self) -> bool:
