@@ -82,6 +82,20 @@ class Cycle(RequestResponseCycle):
         version = cast("dict[str, Any]", self.scope)["http_version"]
         return not (self.response_started or self.disconnected) and version == "1.1"
 
+    async def run_asgi(self, app: Any) -> None:  # noqa: ANN401 - uvicorn's own type
+        """Answer by an application; where it returns before the end, the answer is cut.
+
+        That is how an application says that a body broke off, and no error of its own.
+        """
+
+        async def to_its_end(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+            await app(scope, receive, send)
+            if self.response_started and not (self.response_complete or self.disconnected):
+                self.disconnected = True
+                self._wire.cut()
+
+        await super().run_asgi(to_its_end)
+
     async def receive(self) -> Any:  # noqa: ANN401 - ASGI
         """Return the next piece of the request, or that the client has left."""
         if self.waiting_for_100_continue and not self.transport.is_closing():
