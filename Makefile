@@ -24,9 +24,10 @@ test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
 	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
 	@$(BIN)/python tests/coverage_floors.py
 
-soak: $(VENV)/ready  ## Purge through a fleet under random faults, ten minutes strict and ten trusting
+soak: $(VENV)/ready  ## Purge through a fleet under random faults, roll out under load, and mix all faults of both hops
 	FLEET_SECONDS=600 $(BIN)/python -m pytest tests/fleet/test_commits.py
 	ROLLOUT_REQUESTS=60000 $(BIN)/python -m pytest tests/fleet/test_rollout.py
+	MIXED_REQUESTS=20000 $(BIN)/python -m pytest -s tests/edge/test_mixed_faults.py
 
 fuzz: $(VENV)/ready  ## Feed the edge any bytes for FUZZ_SECONDS (600)
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(BIN)/python -m pytest -s tests/fuzz
