@@ -1,6 +1,7 @@
 """`sidecache serve` as a process: it starts, answers, stops in order, and refuses in one line."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -185,15 +186,14 @@ def test_the_command_lists_its_verbs() -> None:
 def test_serving_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole verb, told to stop as soon as it runs."""
     stopped: list[str] = []
-
-    async def announced(*_: object) -> None:
-        stopped.append("announced")
+    frozen: list[int] = []
 
     original = module._announce  # noqa: SLF001 - the moment at which everything is set up
 
     def announce(*arguments: object) -> None:
         original(*arguments)  # type: ignore[arg-type]  # passed through
         stopped.append("announced")
+        frozen.append(gc.get_freeze_count())
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(module, "_announce", announce)
@@ -206,9 +206,11 @@ def test_serving_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
             assert "sidecache on http://127.0.0.1:" in ended.stderr
             assert ("admin off" in ended.stderr) == (admin == "off")
     finally:
+        gc.unfreeze()
         root.handlers[:] = handlers
         root.setLevel(level)
     assert stopped == ["announced"] * 2
+    assert min(frozen) > 10_000  # what start-up made, no full collection walks through
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
