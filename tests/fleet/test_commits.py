@@ -21,7 +21,7 @@ from tests.fleet.traffic import LEASE, Traffic, percentile
 from tests.redis.faultproxy import FaultProxy, Faults
 from tests.redis.servers import RedisServer
 
-SECONDS: Final = float(os.environ.get("FLEET_SECONDS") or 22.5)
+SECONDS: Final = float(os.environ.get("FLEET_SECONDS") or 30)
 """How long faults last, for each bound; the quiet phase lasts 15 s."""
 QUIET: Final = 15.0
 REPLICAS: Final = 3
