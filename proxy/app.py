@@ -29,14 +29,16 @@ from proxy.admin.control import Control, Phase
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
 from proxy.coding.coder import PooledCoder
-from proxy.edge.access import AccessLog
+from proxy.edge.access import AccessLog, Logged
 from proxy.edge.asgi import Door
 from proxy.edge.requests import Receive, Scope, Send
+from proxy.edge.shortcut import Shortcut
 from proxy.edge.stats import EdgeStats
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
 from proxy.engine.ports import Tunnels, World
 from proxy.engine.purging import Purging
+from proxy.engine.recall import Recall
 from proxy.engine.refreshing import Refreshing
 from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
@@ -87,8 +89,13 @@ class Service:
         self._purge_method = PurgeMethod(control, self._gate)
         way: object = self._upstream
         tunnelling = Tunnelling(way, self._clock) if isinstance(way, Tunnels) else None
+        recall = Recall(self.corridor, self.stores.near, self._clock, _for_recall(settings))
+        self.shortcut = Shortcut(recall, self._clock, self.stats)
         self.data = Door(
-            self.corridor, self.stats, self._access, edge=settings.edge, tunnelling=tunnelling
+            *(self.corridor, self.stats, self._access),
+            edge=settings.edge,
+            tunnelling=tunnelling,
+            shortcut=self.shortcut,
         )
         self.admin: FastAPI = create_admin(control, self._gate)
         self._put_in_force(plan)
@@ -99,6 +106,7 @@ class Service:
         self.corridor.snapshot = _snapshot(plan)
         self._gate.renew(plan.tokens)
         self._access.logged = settings.log.access
+        self.shortcut.open = settings.log.access is not Logged.ALL and not self.data.leaving
         self.data.purge_method = self._purge_method if settings.purge_method else None
         if self._logs_installed:
             logs.set_level(settings.log.level)
@@ -152,6 +160,7 @@ class Service:
         """Be ready no more, and tell every client to come back elsewhere (9112 §9.6)."""
         self.phase = Phase.DRAINING
         self.data.leaving = True
+        self.shortcut.open = False
 
     def log_to_stdout(self) -> None:
         """Send the process's log records where the access lines go."""
@@ -178,6 +187,11 @@ def _snapshot(plan: Plan) -> Snapshot:
         show_key=settings.cache_status.key,
         trusted_peers=tuple(settings.trusted_peers),
     )
+
+
+def _for_recall(settings: Settings) -> int:
+    """Return the bytes for what is remembered beside what is stored."""
+    return settings.store.memory.max_bytes // 8
 
 
 def _standard_output() -> FileIO:

@@ -147,7 +147,9 @@ def data_server(service: Service) -> uvicorn.Server:
     """Return the server of the data plane, set up as it runs in production."""
     app = DataPlane(service)
     doorway = Doorway(service.settings.edge, app, service.edge_stats)
-    return _server(app, service.settings.drain.grace, http=entrance(doorway), lifespan="on")
+    return _server(
+        app, service.settings.drain.grace, http=entrance(doorway, service.shortcut), lifespan="on"
+    )
 
 
 def _server(

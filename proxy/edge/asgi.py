@@ -15,6 +15,7 @@ from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.edge.passage import Passage
 from proxy.edge.refusals import REFUSAL
 from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
+from proxy.edge.shortcut import ASKED, Shortcut
 from proxy.engine.answer import Answer
 from proxy.engine.corridor import Corridor
 from proxy.engine.stats import Stats
@@ -39,6 +40,7 @@ class Door:
         *,
         edge: Edge = NO_LIMITS_SET,
         tunnelling: Tunnelling | None = None,
+        shortcut: Shortcut | None = None,
     ) -> None:
         self._corridor = corridor
         self._stats = stats
@@ -46,6 +48,7 @@ class Door:
         self.purge_method = purge_method
         self._edge = edge
         self._tunnelling = tunnelling
+        self.shortcut = shortcut
         self.leaving = False
         """Whether every answer is the last one on its connection."""
 
@@ -85,6 +88,8 @@ class Door:
                 return
         answer = self._corridor.answer_now(visit)
         if answer is not None:
+            if self.shortcut is not None and ASKED in scope:
+                self.shortcut.remember(scope[ASKED], visit, answer)
             delivery.closing |= request.has_body  # 9112 §9.6: nobody will read it
             await delivery.deliver(request, answer)
             return

@@ -16,7 +16,7 @@ from proxy.engine.answer import Account, Answer, cut, failure, reason_of
 from proxy.engine.stats import Stats
 from proxy.errors import RequestError, Unsendable, UpstreamError
 from proxy.http import dates
-from proxy.http.message import Request
+from proxy.http.message import Line, Request
 from proxy.policy.reasons import Reason
 
 NO_RULE: Final = "-"
@@ -82,7 +82,7 @@ class Delivery:
             {
                 "type": "http.response.start",
                 "status": answer.status,
-                "headers": self._lines(answer),
+                "headers": [*lines_of(answer), _CLOSE] if self.closing else lines_of(answer),
                 PROMPT: answer.stream is None,
             }
         )
@@ -96,14 +96,16 @@ class Delivery:
         self._sent += len(chunk)
         await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
 
-    def _lines(self, answer: Answer) -> list[tuple[bytes, bytes]]:
-        fields = answer.fields
-        if answer.status in _BODYLESS:  # 9110 §8.6; a 304 need not repeat it either
-            fields = fields.without({b"content-length"})
-        lines = [(name.lower(), value) for name, value in fields]
-        if _made_here(answer.account):
-            lines.append((b"date", dates.render(time.time())))
-        return [*lines, _CLOSE] if self.closing else lines
+
+def lines_of(answer: Answer) -> list[Line]:
+    """Return the lines of an answer as they leave, but for those about the connection."""
+    fields = answer.fields
+    if answer.status in _BODYLESS:  # 9110 §8.6; a 304 need not repeat it either
+        fields = fields.without({b"content-length"})
+    lines = [(name.lower(), value) for name, value in fields]
+    if _made_here(answer.account):
+        lines.append((b"date", dates.render(time.time())))
+    return lines
 
 
 def _made_here(account: Account) -> bool:

@@ -5,7 +5,7 @@ stand at the end of the head, so that chunked trailers cannot pose as fields (91
 too large or ambiguous is raised here. This module must not know how anything is answered.
 """
 
-import re
+from abc import ABC, abstractmethod
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.edge.limits import NO_LIMITS_SET, Edge
+from proxy.edge.methods import unknown_method
 from proxy.errors import (
     BodyTooLarge,
     ExpectationUnmet,
@@ -33,26 +34,12 @@ _LINE_OVERHEAD: Final = 4
 _CHUNK_OVERHEAD: Final = 16
 """Bytes of framing that a byte of chunked body may cost: a chunk of one byte costs five."""
 
-_REQUEST_LINE: Final = re.compile(
-    rb"(?:\A|\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: [!-~]+ HTTP/1\.[01]\r\n|\Z)"
-)
-_METHODS: Final = frozenset(
-    {
-        *(b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"),
-        *(b"COPY", b"LOCK", b"MKCOL", b"MOVE", b"PROPFIND", b"PROPPATCH", b"SEARCH", b"UNLOCK"),
-        *(b"BIND", b"REBIND", b"UNBIND", b"ACL", b"REPORT", b"MKACTIVITY", b"CHECKOUT", b"MERGE"),
-        *(b"M-SEARCH", b"NOTIFY", b"SUBSCRIBE", b"UNSUBSCRIBE", b"PURGE", b"MKCALENDAR", b"LINK"),
-        *(b"UNLINK", b"QUERY"),
-    }
-)
-"""The methods that the parser knows; all of them are passed on, but for CONNECT."""
-
 
 class Behind(Exception):
     """Bytes behind the last request of a connection (9112 §9.6): nobody reads them."""
 
 
-class Intake(HttpToolsProtocol):
+class Intake(HttpToolsProtocol, ABC):
     """uvicorn's protocol as far as it reads: limits and the form of requests."""
 
     limits: Edge = NO_LIMITS_SET
@@ -68,6 +55,10 @@ class Intake(HttpToolsProtocol):
     extensions: dict[str, dict[str, Any]] = {}  # noqa: RUF012 - replaced, never changed
     """What the scope offers beyond ASGI; see `edge.extensions`."""
 
+    begun = 0
+    """How many heads have begun."""
+    done = False
+    """Whether the request that came last has been answered by its head alone."""
     unparsed = 0
     """Bytes since the parser last told of anything; not 0 while a head has begun."""
     received = 0
@@ -88,7 +79,7 @@ class Intake(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             return data[upgrade.args[0] :]
         except httptools.HttpParserInvalidMethodError as error:
-            if _unknown_method(data):  # 9110 §9.1
+            if unknown_method(data):  # 9110 §9.1
                 raise MethodUnknown("the request's method is not known here") from error
             raise RequestError("what came is not HTTP") from error
         except httptools.HttpParserError as error:
@@ -112,7 +103,8 @@ class Intake(HttpToolsProtocol):
         """Begin a request."""
         if self.last:
             raise Behind
-        super().on_message_begin()
+        self.begun += 1
+        self.url, self.headers, self.scope = b"", [], None
         self.unparsed = self.unparsed or 1
         self._codings = self._expectations = ()
         self._length = None
@@ -144,14 +136,16 @@ class Intake(HttpToolsProtocol):
             self._expectations += (value,)
 
     def on_headers_complete(self) -> None:
-        """Take the finished head, and hand it on as a cycle."""
+        """Take the finished head: answer it at once, or hand it on as a cycle."""
+        method: bytes = self.parser.get_method()
         version: str = self.parser.get_http_version()
+        if version == "1.1" and self.recalled(method):
+            self.done = True
+            return
         if version not in _VERSIONS:
             raise RequestError("neither HTTP/1.0 nor HTTP/1.1")
-        scope = self.scope
-        scope["method"] = method = self.parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        if method == "CONNECT":
+        scope = self.scope = self._scope(method, version)
+        if method == b"CONNECT":
             raise RequestError("CONNECT is not served: this is not a forward proxy")
         if self._codings:
             self._check_codings(version)
@@ -159,17 +153,34 @@ class Intake(HttpToolsProtocol):
             raise BodyTooLarge(f"the body is larger than {self.limits.max_body} bytes")
         expecting = bool(self._expectations) and self._expected(version)
         self._locate(scope)
-        scope["headers"] = tuple(self.headers)
-        scope["extensions"] = self.extensions
         self.upgrading = self.parser.should_upgrade()
         keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self.upgrading
         self.in_head = False
         self._size = self._count = self._data = self.unparsed = self.received = 0
         self.begin(scope, expecting=expecting, keep_alive=keep_alive)
 
+    @abstractmethod
+    def recalled(self, method: bytes) -> bool:
+        """Answer a request by its head alone, before anything is made of it, if that can be."""
+
+    def _scope(self, method: bytes, version: str) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "method": method.decode("ascii"),
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": tuple(self.headers),
+            "state": self.app_state.copy(),
+            "extensions": self.extensions,
+        }
+
+    @abstractmethod
     def begin(self, scope: dict[str, Any], *, expecting: bool, keep_alive: bool) -> None:
         """Answer a request when its turn comes."""
-        raise NotImplementedError
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -190,9 +201,11 @@ class Intake(HttpToolsProtocol):
             return  # the parser stops at the head of one that asks for an upgrade: the body comes
         self.in_head = True
         self._size = self._count = self.unparsed = 0
+        self.url, self.scope = b"", None
+        if self.done:
+            self.done = False
+            return
         self.last = not self.cycle.keep_alive
-        self.scope = None
-        self.url = b""
         self.cycle.more_body = False
         self.cycle.message_event.set()
 
@@ -285,12 +298,3 @@ class _Body:
         """Refuse to begin another request."""
         if self._begun:
             raise Behind
-
-
-def _unknown_method(data: bytes) -> bool:
-    """Tell whether a request line with a method of another's stands in what came.
-
-    What came in crumbs is judged by its last one: a method is unknown as soon as it cannot become
-    a known one.
-    """
-    return any(found[1] not in _METHODS for found in _REQUEST_LINE.finditer(data))

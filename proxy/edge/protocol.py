@@ -1,38 +1,36 @@
 """The protocol: one client's connection from its opening to its end.
 
-Requests are answered in their order, one after the other (9112 §9.3.2); what cannot be taken is
-refused in its turn and ends the connection. Limits are those of the doorway, deadlines are kept by
-the watch, what is read is judged in `intake`, what is written is made in `cycle`. This module must
-not know what a request is about.
+What comes in is cut into pieces, held back where too much waits, and handed to the parser, to a
+tunnel, or to nobody any more. Limits are those of the doorway, deadlines are kept by the watch,
+what is read is judged in `intake`, whose turn it is to be answered stands in `answering`. This
+module must not know what a request is about.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from proxy.edge.cycle import Cycle
+from proxy.edge.answering import Answering
 from proxy.edge.doorway import Admission, Doorway
 from proxy.edge.extensions import INFORMATIONAL, TUNNEL
-from proxy.edge.intake import Behind, Intake
-from proxy.edge.outgoing import interim, switching
-from proxy.edge.refusals import REFUSAL
+from proxy.edge.intake import Behind
+from proxy.edge.lane import Lane
+from proxy.edge.outgoing import switching
+from proxy.edge.shortcut import Shortcut
 from proxy.edge.tunnel import ClientTunnel
 from proxy.edge.watch import Stage, Watch
-from proxy.errors import ClientGone, Crowded, RequestError, Unsendable
+from proxy.errors import ClientGone, Crowded, RequestError
 from proxy.http.message import Line
 
 _PIECE: Final = 8_192
 """Bytes parsed at a time, so that one read cannot bring thousands of requests."""
 
 
-class Protocol(Intake):
+class Protocol(Answering):
     """uvicorn's HTTP/1.1 protocol with limits, deadlines and refusals."""
 
     def __init__(
@@ -43,13 +41,11 @@ class Protocol(Intake):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         doorway: Doorway,
+        shortcut: Shortcut | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.doorway = doorway
         self.limits = doorway.limits
-        self.stage = Stage.OPEN
-        self.waiting = b""
-        """Bytes that are not parsed yet: enough requests wait already."""
         self.written = 0
         self.extensions = {
             INFORMATIONAL: {"write": self.inform},
@@ -58,14 +54,8 @@ class Protocol(Intake):
         self._tunnel: ClientTunnel | None = None
         self._early = b""
         """What came behind a request for another protocol, before anybody agreed."""
-        self._watch = Watch(self, doorway)
-        self._answering: Cycle | None = None
-        self._leaving = False
-
-    @property
-    def pending(self) -> Cycle | None:
-        """The request that came last."""
-        return cast("Cycle | None", self.cycle)
+        self.watch = Watch(self, doorway)
+        self.lane = None if shortcut is None else Lane(shortcut, self)
 
     @property
     def wire(self) -> asyncio.Transport | None:
@@ -76,8 +66,10 @@ class Protocol(Intake):
         """Enter, if there is room."""
         super().connection_made(transport)
         peer = self.client[0] if self.client else ""
-        admission = self.doorway.enter(self._watch, peer, self.loop)
-        self._watch.restart()
+        if self.lane is not None:
+            self.lane.peer = peer
+        admission = self.doorway.enter(self.watch, peer, self.loop)
+        self.watch.restart()
         if admission is Admission.HOPELESS:
             transport.abort()
         elif admission is Admission.CROWDED:
@@ -86,9 +78,9 @@ class Protocol(Intake):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is being answered; uvicorn tells only the request that came last."""
         super().connection_lost(exc)
-        self.doorway.leave(self._watch)
+        self.doorway.leave(self.watch)
         self.pipeline.clear()
-        self._forsake()
+        self.forsake()
         if self._tunnel is not None:
             self._tunnel.lose()
 
@@ -105,27 +97,11 @@ class Protocol(Intake):
             self._beyond(data)
         elif self.waiting:
             self._hold_back(self.waiting + data)
-        else:
-            if not self.unparsed and self.in_head:
-                self._watch.since = self.doorway.now
+        elif self.unparsed or not self.in_head:
             self._feed(data)
-
-    def begin(self, scope: dict[str, Any], *, expecting: bool, keep_alive: bool) -> None:
-        """Answer a request, or let it wait for those before it."""
-        staying = keep_alive and not self._leaving
-        self._queue(Cycle(self, scope, expecting=expecting, keep_alive=staying), self.app)
-
-    def refuse(self, error: RequestError) -> None:
-        """Answer what cannot be taken when its turn comes, and read no further (9112 §11.2)."""
-        self.stage = Stage.FULL
-        if not self.in_head:
-            broken = cast(Cycle, self.cycle)
-            if broken.response_started:
-                self._forsake()
-                self.transport.close()
-                return
-            self._give_up(broken)
-        self._queue(self._refusal(error), self.doorway.refuser)
+        else:
+            self.watch.since = self.doorway.now
+            self._begin(data)
 
     def write(self, data: bytes) -> None:
         """Write, and count it for the deadline of slow readers."""
@@ -134,26 +110,14 @@ class Protocol(Intake):
         self.written += len(data)
         self.transport.write(data)
         if self._tunnel is not None:
-            self._watch.restart()
-
-    def inform(self, status: int, lines: Iterable[Line]) -> None:
-        """Write an interim response to the request that is being answered, or drop it.
-
-        "A server MUST NOT send a 1xx response to an HTTP/1.0 client" (9110 §15.2). One that is no
-        interim response, comes late or finds a client that does not read is not worth an error.
-        """
-        cycle = self._answering
-        if cycle is None or not cycle.may_be_informed or self.flow.write_paused:
-            return
-        with suppress(Unsendable):
-            self.write(interim(status, lines))
+            self.watch.restart()
 
     def open_tunnel(self, protocol: bytes, lines: Iterable[Line]) -> ClientTunnel:
         """Answer a request for another protocol with 101 and return the way to the client.
 
         `lines` are the upstream's. Raises `ClientGone`, or `Unsendable` with nothing written.
         """
-        cycle = self._answering
+        cycle = self.answering
         if cycle is None or cycle.disconnected or self.stage is not Stage.SWITCHED:
             raise ClientGone("the client left before its tunnel was open")
         self.write(switching(protocol, lines))
@@ -171,28 +135,30 @@ class Protocol(Intake):
         """End the connection in the middle of an answer, visibly."""
         self.transport.close()
 
-    def answered(self, cycle: Cycle) -> None:
-        """Begin the next answer, or end the connection where this one was the last."""
-        self.server_state.total_requests += 1
-        self._watch.since = self.doorway.now
-        if not cycle.keep_alive:
-            self._end()
-        elif not self.transport.is_closing():
-            if self.pipeline:
-                self._start_asgi_task(*self.pipeline.pop())
-            if waiting := self.waiting:
-                self.waiting = b""
-                self._feed(waiting)
-            self.take_in()
+    def read_on(self) -> None:
+        """Go on with what was held back, now that there is room."""
+        if waiting := self.waiting:
+            self.waiting = b""
+            self._feed(waiting)
+        self.take_in()
 
-    def shutdown(self) -> None:
-        """Finish what is under way, then close (9112 §9.6)."""
-        self._leaving = True
-        cycle = self.pending
-        if cycle is not None and not cycle.response_complete:
-            cycle.keep_alive = False
-        elif not self.unparsed or self.stage is not Stage.OPEN:
-            self.transport.close()
+    def _begin(self, data: bytes) -> None:
+        """Take what begins with a head: it may be known by heart, or be learned."""
+        lane = self.lane
+        if lane is None or not self.idle:
+            self._feed(data)
+        elif lane.known(data):
+            self.told()
+        else:
+            begun = self.begun
+            self._feed(data)
+            if self.begun == begun + 1 and self._nothing_left:
+                lane.learn(data)
+
+    @property
+    def _nothing_left(self) -> bool:
+        """Whether what came was whole requests, and nothing behind them."""
+        return self.stage is Stage.OPEN and self.in_head and not self.unparsed
 
     def _feed(self, data: bytes) -> None:
         """Parse bytes until they are used up, enough requests wait, or one cannot be taken."""
@@ -232,66 +198,18 @@ class Protocol(Intake):
     def _beyond(self, data: bytes) -> None:
         """Take bytes that are not HTTP, or of a request that nobody will answer."""
         if self._tunnel is not None:
-            self._watch.restart()
+            self.watch.restart()
             self._tunnel.feed(data)
         elif self.stage is Stage.SWITCHED:
             self._early += data
             if len(self._early) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
 
-    def _queue(self, cycle: Cycle, app: Any) -> None:  # noqa: ANN401 - ASGI
-        before = self.pending
-        self.cycle = cycle
-        if before is None or before.response_complete:
-            self._start_asgi_task(cycle, app)
-        else:
-            self.pipeline.appendleft((cycle, app))
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - ASGI
-        self._answering = cycle  # type: ignore[assignment]  # all of them are ours
-        super()._start_asgi_task(cycle, app)
-
-    def _refusal(self, error: RequestError) -> Cycle:
-        """Return the cycle that answers what could not be read to its end."""
-        scope = {**self.scope_of_rest(), REFUSAL: error}
-        cycle = Cycle(self, scope, expecting=False, keep_alive=False)
-        cycle.more_body = False
-        return cycle
-
-    def _give_up(self, broken: Cycle) -> None:
-        """Forget a request whose body cannot be read: its place in the queue becomes free."""
-        self.pipeline = deque(entry for entry in self.pipeline if entry[0] is not broken)
-        broken.disconnected = True
-        broken.message_event.set()
-        self.cycle = cast(Any, None if self._answering is broken else self._answering)
-
-    def _end(self) -> None:
-        """Close behind the last answer, slowly: the client may still be sending.
-
-        9112 §9.6: data that arrives at a closed socket resets the connection, and the reset may
-        overtake the answer.
-        """
-        self.pipeline.clear()
-        if not self.limits.linger or self.transport.is_closing():
-            self.transport.close()
-            return
-        self.stage = Stage.LINGERING
-        self.waiting = b""
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-
-    def _forsake(self) -> None:
-        cycle = self._answering
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True
-            cycle.message_event.set()
-
-
-def entrance(doorway: Doorway) -> Callable[..., Protocol]:
+def entrance(doorway: Doorway, shortcut: Shortcut | None = None) -> Callable[..., Protocol]:
     """Return what makes protocols that share a doorway, in the way that uvicorn asks for them."""
 
     def made(**options: Any) -> Protocol:  # noqa: ANN401 - uvicorn's
-        return Protocol(**options, doorway=doorway)
+        return Protocol(**options, doorway=doorway, shortcut=shortcut)
 
     return made

@@ -56,6 +56,7 @@ class Watched(Protocol):
     received: int
     written: int
     waiting: bytes
+    asked: bool
     flow: FlowControl
 
     @property
@@ -123,11 +124,11 @@ class Watch:
         if connection.unparsed:
             if self._late(now, limits.head_timeout):
                 connection.refuse(RequestSlow("the request's head took too long"))
-        elif pending is None:
+        elif not connection.asked:
             if self._late(now, limits.head_timeout):
                 self._note(Deadline.SILENT)
                 transport.close()
-        elif pending.response_complete and self._late(now, limits.idle_timeout):
+        elif _settled(pending) and self._late(now, limits.idle_timeout):
             self._note(Deadline.IDLE)
             transport.close()
 
@@ -143,3 +144,7 @@ class Watch:
     def _late(self, now: float, seconds: float) -> bool:
         """Tell whether so much time has passed; the clock is coarse, and never too early."""
         return now - self.since > seconds + self._doorway.interval
+
+
+def _settled(pending: Pending | None) -> bool:
+    return pending is None or pending.response_complete

@@ -21,6 +21,7 @@ class NaiveNear:
 
     def __init__(self) -> None:
         self._entries: dict[bytes, tuple[Entry, ...]] = {}
+        self._watchers: list[Callable[[bytes], None]] = []
 
     def get(self, digest: bytes) -> tuple[Entry, ...]:
         """See `Near.get`."""
@@ -33,10 +34,20 @@ class NaiveNear:
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """See `Near.put`."""
         self._entries[digest] = entries
+        self._tell(digest)
 
     def drop(self, digest: bytes) -> None:
         """See `Near.drop`."""
         self._entries.pop(digest, None)
+        self._tell(digest)
+
+    def watch(self, watcher: Callable[[bytes], None]) -> None:
+        """See `Near.watch`."""
+        self._watchers.append(watcher)
+
+    def _tell(self, digest: bytes) -> None:
+        for watcher in self._watchers:
+            watcher(digest)
 
 
 class NaiveLeases:

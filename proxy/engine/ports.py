@@ -35,6 +35,9 @@ class Near(Protocol):
     def drop(self, digest: bytes) -> None:
         """Forget a digest."""
 
+    def watch(self, watcher: Callable[[bytes], None]) -> None:
+        """Let `watcher` hear of every digest whose variants are replaced or forgotten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

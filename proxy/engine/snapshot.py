@@ -21,6 +21,11 @@ class Snapshot:
     show_key: bool = False
     trusted_peers: tuple[Network, ...] = ()
 
+    @property
+    def deciding(self) -> frozenset[bytes]:
+        """Lower-case names of the request fields on which an answer may depend, but for Vary's."""
+        return self.ruleset.deciding
+
     def trusts(self, peer: str | None) -> bool:
         """Tell whether the forwarding fields of a peer are believed."""
         return bool(self.trusted_peers) and peer is not None and _within(peer, self.trusted_peers)

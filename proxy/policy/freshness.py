@@ -26,6 +26,10 @@ WORTH_ASKING: Final = 3_600.0
 """Seconds past its lifetime for which a response with a validator is kept to be validated."""
 
 
+_RARE: Final = 0.001
+"""The chance of an early refresh below which a request need not be asked about one."""
+
+
 def governing(fields: Fields, targets: tuple[bytes, ...]) -> tuple[Directives, bool]:
     """Return the directives that count, and whether a targeted field gave them (9213 §2.2)."""
     for name in targets:
@@ -144,6 +148,14 @@ def useful_for(stored: Stored, terms: Terms, now: float) -> float:
     if stored.etag is not None or stored.last_modified is not None:
         windows.append(WORTH_ASKING)
     return max(0.0, stored.ttl(now)) + max(windows)
+
+
+def early_refreshes(stored: Stored, terms: Terms) -> float:
+    """Return the seconds before expiry in which an early refresh is more than a rare exception."""
+    if stored.directives.immutable:
+        return 0.0
+    fetch = stored.response_time - stored.request_time
+    return fetch * terms.early_refresh * -log(_RARE)
 
 
 def wants_early_refresh(stored: Stored, terms: Terms, now: float, draw: float) -> bool:

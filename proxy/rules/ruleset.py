@@ -13,6 +13,7 @@ from proxy.http.target import segments, undelimited
 from proxy.policy.terms import Caching, Credentials, Timeouts
 from proxy.rules import jsonpaths, templates
 from proxy.rules.conditions import Condition, conditions_of
+from proxy.rules.deciding import deciding
 from proxy.rules.parts import OnSuccessModel
 from proxy.rules.paths import Trie, parse
 from proxy.rules.rule import KeySpec, Rule, Selection
@@ -38,11 +39,13 @@ class Match:
 class Ruleset:
     """Rules in order, ready to be asked. Immutable."""
 
-    __slots__ = ("_conditions", "_otherwise", "_trie", "rules", "selections")
+    __slots__ = ("_conditions", "_otherwise", "_trie", "deciding", "rules", "selections")
 
     rules: tuple[Rule, ...]
     selections: tuple[Selection, ...]
     """The ways in which the rules select query parameters, each once."""
+    deciding: frozenset[bytes]
+    """Lower-case names of the request fields on which an answer from the store may depend."""
 
     def __init__(
         self, rules: tuple[Rule, ...], conditions: tuple[tuple[Condition, ...], ...], trie: Trie
@@ -51,6 +54,7 @@ class Ruleset:
         self._conditions = conditions
         self._trie = trie
         self._otherwise = Match(rules[-1])
+        self.deciding = deciding(rules, conditions)
         self.selections = tuple(dict.fromkeys((r.key.include, r.key.exclude) for r in rules))
 
     def match(self, request: Request) -> Match:

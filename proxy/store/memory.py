@@ -6,7 +6,7 @@ displaced anything. A hit is one look-up and a small counter; nothing is moved.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -40,6 +40,7 @@ class MemoryStore:
         self._main: OrderedDict[bytes, None] = OrderedDict()
         self._ghosts: OrderedDict[bytes, None] = OrderedDict()
         self._small_bytes = 0
+        self._watchers: list[Callable[[bytes], None]] = []
         self.bytes = 0
         self.evictions = 0
 
@@ -84,6 +85,7 @@ class MemoryStore:
         else:
             self._account(slot, cost - slot.cost)
             slot.entries, slot.cost = kept, cost
+            self._tell(digest)
         while self.bytes > self._max_bytes:
             self._evict()
 
@@ -93,11 +95,20 @@ class MemoryStore:
         if slot is not None:
             del (self._main if slot.main else self._small)[digest]
             self._account(slot, -slot.cost)
+            self._tell(digest)
+
+    def watch(self, watcher: Callable[[bytes], None]) -> None:
+        """Let `watcher` hear of every digest whose entries are replaced or forgotten."""
+        self._watchers.append(watcher)
 
     def heat(self, digest: bytes) -> int:
         """Return a number that is larger for what is asked for more; it counts as no request."""
         slot = self._slots.get(digest)
         return 0 if slot is None else 2 * slot.count + slot.main
+
+    def _tell(self, digest: bytes) -> None:
+        for watcher in self._watchers:
+            watcher(digest)
 
     def _fitting(self, entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], int]:
         kept: list[Entry] = []

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from proxy.edge import intake
+from proxy.edge import methods
 from tests.edge.apps import hello
 from tests.edge.wire import Wire
 from tests.plays.rawclient import request
@@ -126,7 +126,7 @@ def test_an_upgrade_ends_a_message_with_its_head() -> None:
     assert heard.told[-1] == "on_message_complete"
 
 
-@pytest.mark.parametrize("method", sorted(intake._METHODS))  # noqa: SLF001 - held to be complete
+@pytest.mark.parametrize("method", sorted(methods._METHODS))  # noqa: SLF001 - held to be complete
 def test_methods_that_the_parser_knows(method: bytes) -> None:
     parser = httptools.HttpRequestParser(Heard())
     parser.feed_data(method + b" /")

@@ -1,0 +1,153 @@
+"""Shortcut: the fast door. What is remembered leaves at once, before a scope or a task is made.
+
+A request whose very bytes have been answered before is not even parsed again. The bytes that leave
+are those that the other door would write: both render a head in the same way, and this one keeps
+it with two holes. This module must not know why an answer may be given again.
+"""
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Final, Protocol
+
+from proxy.edge.delivery import lines_of
+from proxy.edge.outgoing import outgoing
+from proxy.engine.answer import Answer
+from proxy.engine.ports import Clock
+from proxy.engine.recall import Asked, Memory, Recall
+from proxy.engine.stats import Stats
+from proxy.engine.visit import Visit
+from proxy.errors import Unsendable
+from proxy.http.message import Line
+
+ASKED: Final = "sidecache.asked"
+"""The scope key of the request as its connection knows it, where its answer may be remembered."""
+
+HEADS: Final = 4 * 1024 * 1024
+"""Bytes of heads that are known by heart, with what belongs to them."""
+
+LONGEST: Final = 4_096
+"""Bytes of a head that is worth being known by heart."""
+
+_SEEN: Final = 4_096
+"""Heads of which it is known that they came once; most never come again."""
+_OVERHEAD: Final = 200
+_JOINED: Final = 65_536
+"""Bytes of a body above which it costs more to copy it behind its head than to write it alone."""
+
+
+class Wire(Protocol):
+    """A connection, as far as answers leave on it."""
+
+    def write(self, data: bytes) -> None:
+        """Write, at once."""
+
+
+class Shortcut:
+    """The fast door of one listener, while it is `open`."""
+
+    def __init__(self, recall: Recall, clock: Clock, stats: Stats, heads: int = HEADS) -> None:
+        self.open = True
+        """Not where each answer is to be logged, or to be the last on its connection."""
+        self.believes = recall.believes
+        self._recall = recall
+        self._now = clock.now
+        self._stats = stats
+        self._most = heads
+        self._heads: tuple[dict[bytes, Memory], dict[bytes, Memory]] = ({}, {})
+        """By the whole head, of peers that are not believed and of those that are."""
+        self._seen: set[int] = set()
+        self._bytes = 0
+
+    def by_heart(self, wire: Wire, head: bytes, *, believed: bool) -> bool:
+        """Answer what came if it is one request that is known byte for byte."""
+        memory = self._heads[believed].get(head)
+        if memory is None or not self.open:
+            return False
+        if self._give(wire, memory):
+            return True
+        del self._heads[believed][head]
+        self._bytes -= _OVERHEAD + len(head)
+        return False
+
+    def give(self, wire: Wire, asked: Asked) -> Memory | None:
+        """Answer a request that is remembered, and return what was."""
+        memory = self._recall.find(asked) if self.open else None
+        return memory if memory and self._give(wire, memory) else None
+
+    def know(self, head: bytes, memory: Memory, *, believed: bool) -> None:
+        """Learn by heart that `head`, all that came, is answered by `memory`: the second time."""
+        known = self._heads[believed]
+        if len(head) > LONGEST or not self._again(head):
+            return
+        self._bytes += _OVERHEAD + len(head) if head not in known else 0
+        known[head] = memory
+        while self._bytes > self._most:
+            fuller = max(self._heads, key=len)
+            oldest = next(iter(fuller))
+            del fuller[oldest]
+            self._bytes -= _OVERHEAD + len(oldest)
+
+    def remember(self, asked: Asked, visit: Visit, answer: Answer) -> None:
+        """Keep an answer that the store has given, if it may be given again like that."""
+        head = pattern(asked.method.decode("ascii"), answer, visit.boarded.snapshot.name)
+        if head is not None:
+            self._recall.remember(asked, visit, answer, head)
+
+    def _give(self, wire: Wire, memory: Memory) -> bool:
+        began, now = perf_counter(), self._now()
+        if not self._recall.holds(memory, now):
+            return False
+        stored, body = memory.stored, memory.body
+        head = memory.head % (stored.age(now), stored.ttl(now))
+        if len(body) <= _JOINED:
+            wire.write(head + body)
+        else:
+            wire.write(head)
+            wire.write(body)
+        self._stats.record(memory.account, perf_counter() - began, len(body))
+        return True
+
+    def _again(self, head: bytes) -> bool:
+        """Tell whether a head has come before, of late."""
+        mark = hash(head)
+        if mark in self._seen:
+            return True
+        if len(self._seen) >= _SEEN:
+            self._seen.clear()
+        self._seen.add(mark)
+        return False
+
+
+def pattern(method: str, answer: Answer, name: str) -> bytes | None:
+    """Return an answer's head with a hole each for its Age and its ttl, in whole seconds.
+
+    None where it does not have both, once each, or cannot be sent as it is.
+    """
+    status, ttl = answer.account.cache_status().render(name), answer.account.ttl
+    age = answer.fields.all(b"age")
+    if ttl is None or len(age) != 1:
+        return None
+    before, found, after = status.partition(b"; ttl=%d" % ttl)
+    told = _escaped(before) + b"; ttl=%d" + _escaped(after)
+    holes = {(b"cache-status", status): told, (b"age", age[0]): b"%d"}
+    lines = lines_of(answer)
+    try:
+        made = _head(method, answer.status, _holed(lines, holes))
+        if found and made % (int(age[0]), ttl) == _head(method, answer.status, lines):
+            return made
+    except (Unsendable, TypeError, ValueError):  # holes that are not those two
+        pass
+    return None
+
+
+def _head(method: str, status: int, lines: Iterable[Line]) -> bytes:
+    return outgoing(status, lines, method=method, version="1.1", keep_alive=True).head
+
+
+def _holed(lines: Iterable[Line], holes: dict[Line, bytes]) -> Iterable[Line]:
+    for name, value in lines:
+        yield _escaped(name), holes.get((name, value)) or _escaped(value)
+
+
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")
