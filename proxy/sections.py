@@ -201,7 +201,7 @@ class Memory(Strict):
     """The store in the process's memory."""
 
     max_bytes: Size = written("256MiB")
-    """How much is kept, counting keys, heads, bodies and overhead."""
+    """How much is kept, counting keys, heads, bodies and overhead; an eighth more serves hits."""
     max_object_share: Share = written("10%")
     """The most that a single answer may take of it."""
 

@@ -1,17 +1,25 @@
 """The stage: a scripted upstream, the proxy before it, on the event loop of production."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 import uvloop
 
 from tests.plays.house import House, house
 from tests.plays.scripted import ScriptedUpstream
+from tests.plays.witness import Witness, standing_by
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def witness() -> Iterator[Witness]:
+    """Hold every answer of the fast door against what the other one would write."""
+    with standing_by() as watching:
+        yield watching
 
 
 @pytest.fixture
