@@ -5,7 +5,7 @@ are those that the other door would write: both render a head in the same way, a
 it with two holes. This module must not know why an answer may be given again.
 """
 
-from collections.abc import Iterable
+from functools import partial
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -17,7 +17,6 @@ from proxy.engine.recall import Asked, Memory, Recall
 from proxy.engine.stats import Stats
 from proxy.engine.visit import Visit
 from proxy.errors import Unsendable
-from proxy.http.message import Line
 
 ASKED: Final = "sidecache.asked"
 """The scope key of the request as its connection knows it, where its answer may be remembered."""
@@ -89,9 +88,8 @@ class Shortcut:
 
     def remember(self, asked: Asked, visit: Visit, answer: Answer) -> None:
         """Keep an answer that the store has given, if it may be given again like that."""
-        head = pattern(asked.method.decode("ascii"), answer, visit.boarded.snapshot.name)
-        if head is not None:
-            self._recall.remember(asked, visit, answer, head)
+        name = visit.boarded.snapshot.name
+        self._recall.remember(asked, visit, answer, partial(pattern, asked.method, answer, name))
 
     def _give(self, wire: Wire, memory: Memory) -> bool:
         began, now = perf_counter(), self._now()
@@ -118,35 +116,27 @@ class Shortcut:
         return False
 
 
-def pattern(method: str, answer: Answer, name: str) -> bytes | None:
+def pattern(method: bytes, answer: Answer, name: str) -> bytes | None:
     """Return an answer's head with a hole each for its Age and its ttl, in whole seconds.
 
-    None where it does not have both, once each, or cannot be sent as it is.
+    None where it does not have both, once each and in this order, or cannot be sent.
     """
-    status, ttl = answer.account.cache_status().render(name), answer.account.ttl
-    age = answer.fields.all(b"age")
-    if ttl is None or len(age) != 1:
-        return None
-    before, found, after = status.partition(b"; ttl=%d" % ttl)
-    told = _escaped(before) + b"; ttl=%d" + _escaped(after)
-    holes = {(b"cache-status", status): told, (b"age", age[0]): b"%d"}
+    account = answer.account
+    status, ttl = account.cache_status().render(name), b"; ttl=%d"
+    before, found, after = status.partition(ttl % (account.ttl or 0))
+    holes = {
+        (b"age", answer.fields.first(b"age")): b"%d",
+        (b"cache-status", status): _escaped(before) + ttl + _escaped(after),
+    }
     lines = lines_of(answer)
+    if not found or [line[0] for line in lines if line in holes] != [b"age", b"cache-status"]:
+        return None
+    holed = [(_escaped(line[0]), holes.get(line) or _escaped(line[1])) for line in lines]
+    told = method.decode("ascii")
     try:
-        made = _head(method, answer.status, _holed(lines, holes))
-        if found and made % (int(age[0]), ttl) == _head(method, answer.status, lines):
-            return made
-    except (Unsendable, TypeError, ValueError):  # holes that are not those two
-        pass
-    return None
-
-
-def _head(method: str, status: int, lines: Iterable[Line]) -> bytes:
-    return outgoing(status, lines, method=method, version="1.1", keep_alive=True).head
-
-
-def _holed(lines: Iterable[Line], holes: dict[Line, bytes]) -> Iterable[Line]:
-    for name, value in lines:
-        yield _escaped(name), holes.get((name, value)) or _escaped(value)
+        return outgoing(answer.status, holed, method=told, version="1.1", keep_alive=True).head
+    except Unsendable:
+        return None
 
 
 def _escaped(text: bytes) -> bytes:

@@ -6,7 +6,7 @@ anew or dropped; the ledger knows of a purge, or cannot be trusted any more; the
 module must not know how answers are written, nor what came before the request on its connection.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -39,6 +39,10 @@ _LINE_OVERHEAD: Final = 130
 
 Deciding = tuple[bytes, tuple[Line, ...]]
 """The method, and the lines of a request that its answer may depend on, as they came."""
+
+
+Rendered = Callable[[], bytes | None]
+"""Renders an answer's head as `Memory.head` has it; None where that cannot be."""
 
 
 class Asked(NamedTuple):
@@ -128,8 +132,10 @@ class Recall:
         self._end(memory)
         return False
 
-    def remember(self, asked: Asked, visit: Visit, answer: Answer, head: bytes) -> None:
+    def remember(self, asked: Asked, visit: Visit, answer: Answer, head: Rendered) -> None:
         """Remember an answer that the corridor has just given, if it may be given again."""
+        if not _plain(visit, answer, asked):
+            return
         entry, now = self._lying(visit), self._now()
         if entry is None or visit.boarded.snapshot is not self._corridor.snapshot:
             return
@@ -137,12 +143,15 @@ class Recall:
         until = now + stored.ttl(now) - freshness.early_refreshes(stored, terms)
         body = _shared(answer, entry) if _settled(answer, entry) else None
         names = self._names(visit)
-        if body is None or names is None or until <= now or not _plain(visit, answer, asked):
+        if body is None or names is None or until <= now:
+            return
+        rendered = head()
+        if rendered is None:
             return
         where = (asked.believed, asked.target)
         place = self._place(where, names)
         memory = Memory(
-            *(head, body, entry.stored, answer.account, entry.labels, entry.born),
+            *(rendered, body, entry.stored, answer.account, entry.labels, entry.born),
             *(visit.boarded.key.digest, visit.boarded.snapshot, until),
             *(where, _deciding(asked, place.names)),
         )

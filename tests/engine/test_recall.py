@@ -37,7 +37,7 @@ class Desk:
         visit = self.play.corridor.visit(request)
         answer = self.play.corridor.answer_now(visit)
         if answer is not None:
-            self.recall.remember(asked(request), visit, answer, HEAD)
+            self.recall.remember(asked(request), visit, answer, lambda: HEAD)
         return self.recall.find(asked(request))
 
     def holds(self, memory: Memory | None) -> bool:
@@ -252,7 +252,7 @@ async def test_whoever_is_recalled_to_would_be_told_the_same(
             assert answer is not None
             assert (memory.body, memory.account) == (answer.body or b"", answer.account)
         if answer is not None:
-            desk.recall.remember(asked(request), visit, answer, HEAD)
+            desk.recall.remember(asked(request), visit, answer, lambda: HEAD)
             continue
         number = next(said)
         vary = varies[number % len(varies)]
