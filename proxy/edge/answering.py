@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from proxy.edge.cycle import Cycle
 from proxy.edge.doorway import Doorway
+from proxy.edge.extensions import DEPARTURE
 from proxy.edge.intake import Intake
 from proxy.edge.lane import Lane
 from proxy.edge.outgoing import interim
@@ -86,7 +87,9 @@ class Answering(Intake):
         staying = keep_alive and not self._leaving
         if self.lane is not None and staying and not self.framed:
             scope[ASKED] = self.lane.asked(scope["method"].encode(), self.url, scope["headers"])
-        self._queue(Cycle(self, scope, expecting=expecting, keep_alive=staying), self.app)
+        cycle = Cycle(self, scope, expecting=expecting, keep_alive=staying)
+        scope["extensions"] = {**self.extensions, DEPARTURE: {"hear": cycle.hear}}
+        self._queue(cycle, self.app)
 
     def refuse(self, error: RequestError) -> None:
         """Answer what cannot be taken when its turn comes, and read no further (9112 §11.2)."""
@@ -135,8 +138,7 @@ class Answering(Intake):
         """Tell whoever makes the answer that nobody waits for it any more."""
         cycle = self.answering
         if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.leave()
 
     def _queue(self, cycle: Cycle, app: Any) -> None:  # noqa: ANN401 - ASGI
         before = self.pending
@@ -160,8 +162,7 @@ class Answering(Intake):
     def _give_up(self, broken: Cycle) -> None:
         """Forget a request whose body cannot be read: its place in the queue becomes free."""
         self.pipeline = deque(entry for entry in self.pipeline if entry[0] is not broken)
-        broken.disconnected = True
-        broken.message_event.set()
+        broken.leave()
         self.cycle = cast(Any, None if self.answering is broken else self.answering)
 
     def _end(self) -> None:

@@ -4,17 +4,17 @@ An answer that the store has is written at once; anything else runs beside a wat
 This module must not know how an answer is found.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from proxy.edge.access import AccessLog
+from proxy.edge.connected import while_connected
 from proxy.edge.delivery import Delivery
 from proxy.edge.extensions import informer, tunnel_opener
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.edge.passage import Passage
 from proxy.edge.refusals import REFUSAL
-from proxy.edge.requests import Receive, RequestBody, Scope, Send, departure, refused, request_of
+from proxy.edge.requests import Receive, RequestBody, Scope, Send, refused, request_of
 from proxy.edge.shortcut import ASKED, Shortcut
 from proxy.engine.answer import Answer
 from proxy.engine.corridor import Corridor
@@ -83,7 +83,7 @@ class Door:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree
             passage = self._passage(scope, request, visit)
             if passage is not None:
-                await _while_connected(passage.open(delivery), receive, None)
+                await while_connected(passage.open(delivery), scope, receive, None)
                 await passage.carry(delivery)
                 return
         answer = self._corridor.answer_now(visit)
@@ -96,7 +96,8 @@ class Door:
         body = RequestBody(receive) if request.has_body else None
         delivery.informer = informer(scope)
         visit = replace(visit, informed=delivery.informer)
-        await _while_connected(self._fetched(request, visit, body, delivery), receive, body)
+        work = self._fetched(request, visit, body, delivery)
+        await while_connected(work, scope, receive, body)
 
     def _passage(self, scope: Scope, request: Request, visit: Visit) -> Passage | None:
         """Return the way to another protocol, where client, rule and server agree to it."""
@@ -117,20 +118,3 @@ class Door:
         if body is not None and not body.finished.is_set():
             delivery.closing = True  # 9112 §9.6: the rest of the request is not wanted
         await delivery.deliver(request, answer)
-
-
-async def _while_connected(
-    work: Awaitable[None], receive: Receive, body: RequestBody | None
-) -> None:
-    """Run `work` to its end, or stop it when the client has left."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(departure(receive, body))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        leaving.cancel()
-        if not working.done():
-            working.cancel()
-    await asyncio.gather(working, leaving, return_exceptions=True)
-    if not working.cancelled():
-        working.result()

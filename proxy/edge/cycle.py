@@ -7,6 +7,7 @@ This module must not know limits or deadlines.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -75,6 +76,7 @@ class Cycle(RequestResponseCycle):
         self._out: Outgoing | None = None
         self.reading = False
         """Whether the application is waiting for more of the request's body."""
+        self._heard: Callable[[], None] | None = None
 
     @property
     def may_be_informed(self) -> bool:
@@ -133,6 +135,21 @@ class Cycle(RequestResponseCycle):
             body = await self._send_most(body)
         if not self.disconnected:
             self._go_on(body, more=more)
+
+    def hear(self, heard: Callable[[], None] | None) -> None:
+        """Have `heard` called when the client leaves; None takes that back."""
+        self._heard = heard
+        if heard is not None:
+            self._wire.take_in()
+            if self.disconnected:
+                heard()
+
+    def leave(self) -> None:
+        """Take note that nobody waits for this answer any more."""
+        self.disconnected = True
+        self.message_event.set()
+        if self._heard is not None:
+            self._heard()
 
     def take_over(self) -> None:
         """End HTTP here: the answer is a 101, and what follows is another protocol's."""

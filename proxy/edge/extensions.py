@@ -9,6 +9,10 @@
         answers a request for another protocol with 101 and returns the way to the client, a
         `proxy.engine.ports.Tunnel`; HTTP has then ended on the connection. Raises `ClientGone`.
 
+    scope["extensions"]["sidecache.departure"]["hear"](callback)
+        calls back when the client leaves before its answer is complete, at once if it has; None
+        takes that back.
+
 A server without them serves as well; the interim responses are dropped there. This module must
 not know how they are written.
 """
@@ -26,6 +30,10 @@ INFORMATIONAL: Final = "sidecache.informational"
 
 TUNNEL: Final = "sidecache.tunnel"
 """The extension for other protocols (9110 §7.8)."""
+
+
+DEPARTURE: Final = "sidecache.departure"
+"""The extension for clients that leave."""
 
 
 class WriteInterim(Protocol):

@@ -175,7 +175,6 @@ class Intake(HttpToolsProtocol, ABC):
             "root_path": self.root_path,
             "headers": tuple(self.headers),
             "state": self.app_state.copy(),
-            "extensions": self.extensions,
         }
 
     @abstractmethod
