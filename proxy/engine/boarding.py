@@ -63,7 +63,7 @@ def board(request: Request, snapshot: Snapshot) -> Boarded:
         request, pseudonym=snapshot.name.encode(), trusted=snapshot.trusts(request.peer)
     )
     accepts = accepted(request.fields.all(b"accept-encoding"))
-    boarded = _boarded(match, replace(request, fields=fields), snapshot, accepts)
+    boarded = _boarded(match, request.having(fields), snapshot, accepts)
     return replace(boarded, ends_here=True) if hops.ends_here(request) else boarded
 
 

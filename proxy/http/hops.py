@@ -72,8 +72,8 @@ _TWINNED: Final = (
 _OURS: Final = frozenset(
     {b"host", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"}
 )
-_NEVER_FROM_PEERS: Final = _OURS | PROXY_OWN | _OVERRIDES
-_NEVER_FROM_CLIENTS: Final = _OURS | PROXY_OWN | UNTRUSTED
+_NEVER_FROM_PEERS: Final = _OURS | PROXY_OWN | _OVERRIDES | HOP_BY_HOP
+_NEVER_FROM_CLIENTS: Final = _OURS | PROXY_OWN | UNTRUSTED | HOP_BY_HOP
 
 # "A sender MUST NOT send a connection option corresponding to a field that is intended for all
 # recipients" (9110 §7.6.1): to nominate one of these is an attempt to have it removed.
@@ -84,14 +84,15 @@ _FOR_ALL: Final = (
     | {b"transfer-encoding", b"vary"}
 )
 
+_NO: Final[frozenset[bytes]] = frozenset()
+
 _COUNTED_METHODS: Final = frozenset({"OPTIONS", "TRACE"})
 
 
 def connection_options(fields: Fields) -> frozenset[bytes]:
     """Return the lower-case options of the Connection fields (9110 §7.6.1)."""
-    return frozenset(
-        option.lower() for value in fields.all(b"connection") for option in members(value)
-    )
+    said = fields.all(b"connection")
+    return frozenset(option.lower() for value in said for option in members(value)) if said else _NO
 
 
 def end_to_end(fields: Fields) -> Fields:
@@ -117,33 +118,37 @@ def forwarded_request(request: Request, *, pseudonym: bytes, trusted: bool) -> F
     `trusted` says that the peer's own forwarding fields are believed. Raises RequestError when
     Connection nominates a field that is not the client's to remove.
     """
-    if nominated := connection_options(request.fields) & _FOR_ALL:
+    options = connection_options(request.fields)
+    if nominated := options & _FOR_ALL:
         listed = b", ".join(sorted(nominated)).decode()
         raise RequestError(f"Connection must not nominate {listed}")
-    kept = end_to_end(request.fields).without(_NEVER_FROM_PEERS if trusted else _NEVER_FROM_CLIENTS)
-    return Fields(
-        (
-            (b"Host", request.authority),
-            *(_counted_down(line, request.method) for line in kept if not _is_twin(line[0])),
-            *_own_lines(request, pseudonym, request.fields if trusted else NO_FIELDS),
-        )
-    )
+    dropped = (_NEVER_FROM_PEERS if trusted else _NEVER_FROM_CLIENTS) | (options - _FOR_ALL)
+    kept = [
+        line
+        for line in request.fields
+        if line[0].lower() not in dropped and not (b"_" in line[0] and _is_twin(line[0]))
+    ]
+    if request.method in _COUNTED_METHODS:
+        kept = [_counted_down(line) for line in kept]
+    own = _own_lines(request, pseudonym, request.fields if trusted else NO_FIELDS)
+    return Fields(((b"Host", request.authority), *kept, *own))
 
 
 def ends_here(request: Request) -> bool:
     """Tell whether Max-Forwards forbids to send the request on (9110 §7.6.2)."""
-    left = delta_seconds(request.fields.first(b"max-forwards") or b"")
-    return request.method in _COUNTED_METHODS and left == 0
+    if request.method not in _COUNTED_METHODS:
+        return False
+    return delta_seconds(request.fields.first(b"max-forwards") or b"") == 0
 
 
 def _is_twin(name: bytes) -> bool:
-    return b"_" in name and name.lower().replace(b"_", b"-") in _TWINNED
+    return name.lower().replace(b"_", b"-") in _TWINNED
 
 
-def _counted_down(line: Line, method: str) -> Line:
-    """Return the line, Max-Forwards less one where it counts (9110 §7.6.2)."""
+def _counted_down(line: Line) -> Line:
+    """Return the line, Max-Forwards less one (9110 §7.6.2)."""
     name, value = line
-    if method not in _COUNTED_METHODS or name.lower() != b"max-forwards":
+    if name.lower() != b"max-forwards":
         return line
     left = delta_seconds(value)
     return line if left is None else (name, b"%d" % max(0, left - 1))

@@ -104,6 +104,11 @@ class Request:
     version: str = "1.1"
     peer: str | None = None
 
+    def having(self, fields: Fields) -> "Request":
+        """Return the request with other fields; several are made of each that comes."""
+        own = (self.method, self.scheme, self.authority, self.target)
+        return Request(*own, fields, self.has_body, self.version, self.peer)
+
     @property
     def path(self) -> bytes:
         """The target up to its query, still encoded."""

@@ -89,8 +89,8 @@ def selected(rule: Rule, request: Request) -> Request:
         fields = _forwarded(rule, request, fields)
     if rule.terms.cache is not Caching.OFF:
         fields = _asking(rule, request, fields)
-    if fields is request.fields and target is request.target:
-        return request
+    if target is request.target and authority == request.authority:
+        return request if fields is request.fields else request.having(fields)
     return replace(request, authority=authority, target=target, fields=fields)
 
 
