@@ -28,6 +28,9 @@ from proxy.rules.labels import Labels
 LARGEST: Final = 262_144
 """Bytes of a body above which the answer is not remembered: to find it is not what it costs."""
 
+MOST_OF_ONE: Final = 1_024
+"""Memories of one target: all of them end at once when what lies there changes."""
+
 # "max-age=5" and the like make another answer of the same request as time goes on (9111 §5.2.1).
 _TIMELY: Final = frozenset({b"cache-control", b"pragma"})
 _OF_THE_PEER: Final = b"x-forwarded-for"
@@ -94,7 +97,7 @@ class _Place:
 
 
 class Recall:
-    """At most `max_bytes` of memories; the oldest leave first."""
+    """At most `max_bytes` of memories, and so many of one target; the oldest leave first."""
 
     def __init__(self, corridor: Corridor, near: Near, clock: Clock, max_bytes: int) -> None:
         self._corridor = corridor
@@ -103,7 +106,8 @@ class Recall:
         self._now = clock.now
         self._max_bytes = max_bytes
         self._places: dict[tuple[bool, bytes], _Place] = {}
-        self._under: dict[bytes, list[Memory]] = {}
+        self._under: dict[bytes, dict[Memory, None]] = {}
+        self._memories: dict[Memory, None] = {}
         self.bytes = 0
         near.watch(self._changed)
 
@@ -187,10 +191,13 @@ class Recall:
             self._end(old)
         self._places[memory.where] = place
         place.memories[memory.deciding] = memory
-        self._under.setdefault(memory.digest, []).append(memory)
+        self._under.setdefault(memory.digest, {})[memory] = None
+        self._memories[memory] = None
         self.bytes += memory.cost
+        if len(place.memories) > MOST_OF_ONE:
+            self._end(next(iter(place.memories.values())))
         while self.bytes > self._max_bytes:
-            self._clear(next(iter(self._places.values())))
+            self._end(next(iter(self._memories)))
 
     def _clear(self, place: _Place) -> None:
         for memory in tuple(place.memories.values()):
@@ -210,7 +217,7 @@ class Recall:
         del place.memories[memory.deciding]
         if not place.memories:
             del self._places[memory.where]
-        alike.remove(memory)
+        del alike[memory], self._memories[memory]
         if not alike:
             del self._under[memory.digest]
         memory.until, memory.head, memory.body = 0.0, b"", b""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.engine.ledger import LEASE, Ledger
 from proxy.engine.purge import Mode
-from proxy.engine.recall import LARGEST, Asked, Memory, Recall
+from proxy.engine.recall import LARGEST, MOST_OF_ONE, Asked, Memory, Recall
 from proxy.errors import RequestError
 from proxy.http.message import Request
 from proxy.store.memory import MemoryStore
@@ -190,6 +190,13 @@ async def test_many_callers_of_one_target_are_bounded_too() -> None:
         desk.learn(ask(f'If-None-Match: "{number}"'))
         assert desk.recall.bytes <= 20_000
     assert desk.recall.bytes > 0
+
+
+async def test_so_many_of_one_target() -> None:
+    desk = Desk(max_bytes=2**24)
+    await desk.fill()
+    memories = [desk.learn(ask(f'If-None-Match: "{n}"')) for n in range(MOST_OF_ONE + 10)]
+    assert [m for m in memories if m is not None and m.until] == memories[-MOST_OF_ONE:]
 
 
 async def test_what_is_remembered_anew_takes_the_place_of_the_old(desk: Desk) -> None:

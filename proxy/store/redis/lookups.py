@@ -28,7 +28,7 @@ class Lookups:
     def __init__(self, link: Link) -> None:
         self.batches = 0
         self._link = link
-        self._asked: dict[bytes, _Answer] = {}
+        self._asked: dict[bytes, list[_Answer]] = {}
         self._tasks = Tasks()
 
     async def get(self, keys: Iterable[bytes]) -> list[bytes | None]:
@@ -36,15 +36,16 @@ class Lookups:
 
         Who is cancelled meanwhile takes nothing from the others that wait for the same.
         """
-        return await asyncio.gather(*(asyncio.shield(self._ask(key)) for key in keys))
+        waiting = [self._ask(key) for key in keys]
+        return [await answer for answer in waiting]
 
     def _ask(self, key: bytes) -> _Answer:
         loop = asyncio.get_running_loop()
         if not self._asked:
             loop.call_soon(self._send)
-        if key not in self._asked:
-            self._asked[key] = loop.create_future()
-        return self._asked[key]
+        answer: _Answer = loop.create_future()
+        self._asked.setdefault(key, []).append(answer)
+        return answer
 
     def _send(self) -> None:
         asked, self._asked = self._asked, {}
@@ -52,7 +53,7 @@ class Lookups:
         while batch := dict(islice(rest, SIZE)):
             self._tasks.hold(asyncio.create_task(self._fetch(batch)))
 
-    async def _fetch(self, batch: dict[bytes, _Answer]) -> None:
+    async def _fetch(self, batch: dict[bytes, list[_Answer]]) -> None:
         keys = tuple(batch)
         values: Sequence[bytes | None] = (None,) * len(keys)
         self.batches += 1
@@ -61,8 +62,10 @@ class Lookups:
         except StoreError:
             pass  # which the link has counted
         finally:
-            for answer, value in zip(batch.values(), values, strict=True):
-                answer.set_result(value)
+            for answers, value in zip(batch.values(), values, strict=True):
+                for answer in answers:
+                    if not answer.done():  # its asker was cancelled
+                        answer.set_result(value)
 
 
 async def _values(client: Client, keys: tuple[bytes, ...]) -> Sequence[bytes | None]:
