@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from fastapi import FastAPI
 from prometheus_client.registry import Collector
@@ -51,6 +51,9 @@ from proxy.stores import Stores
 from proxy.upstream.gateway import Gateway
 from proxy.upstreams import upstream
 
+_RECALL_SHARE: Final = 8
+"""The part of the store's bytes that is given to recall, on top of them."""
+
 
 class Service:
     """One running proxy: data plane `data`, control plane `admin`, engine `corridor`.
@@ -82,6 +85,8 @@ class Service:
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
         self.reloader = Reloader(source, settings, self._put_in_force)
         self.corridor = self._corridor(_snapshot(plan))
+        memory = settings.store.memory.max_bytes // _RECALL_SHARE
+        self._recall = Recall(self.corridor, self.stores.near, self._clock, memory)
         Refreshing(self.corridor, self.stores.near)
         control = self._control()
         self._gate = Gate(plan.tokens, self._clock.now)
@@ -89,8 +94,7 @@ class Service:
         self._purge_method = PurgeMethod(control, self._gate)
         way: object = self._upstream
         tunnelling = Tunnelling(way, self._clock) if isinstance(way, Tunnels) else None
-        recall = Recall(self.corridor, self.stores.near, self._clock, _for_recall(settings))
-        self.shortcut = Shortcut(recall, self._clock, self.stats)
+        self.shortcut = Shortcut(self._recall, self._clock, self.stats)
         self.data = Door(
             *(self.corridor, self.stats, self._access),
             edge=settings.edge,
@@ -138,6 +142,7 @@ class Service:
     def _collectors(self) -> Iterator[Collector]:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
         yield DeclaredCollector("edge", self.edge_stats)
+        yield DeclaredCollector("recall", self._recall.stats)
         yield DeclaredCollector("coding", self.coder.stats)
         yield ReloadCollector(self.reloader)
         if isinstance(self._upstream, Gateway):
@@ -187,11 +192,6 @@ def _snapshot(plan: Plan) -> Snapshot:
         show_key=settings.cache_status.key,
         trusted_peers=tuple(settings.trusted_peers),
     )
-
-
-def _for_recall(settings: Settings) -> int:
-    """Return the bytes for what is remembered beside what is stored."""
-    return settings.store.memory.max_bytes // 8
 
 
 def _standard_output() -> FileIO:

@@ -96,6 +96,22 @@ class _Place:
     memories: dict[Deciding, Memory] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class RecallStats:
+    """What is counted of it; the metadata of each field is its sentence."""
+
+    bytes: int = field(
+        default=0,
+        metadata={
+            "help": "Bytes of answers that are remembered beside their entries.",
+            "gauge": True,
+        },
+    )
+    answers: int = field(
+        default=0, metadata={"help": "Answers that are remembered now.", "gauge": True}
+    )
+
+
 class Recall:
     """At most `max_bytes` of memories, and so many of one target; the oldest leave first."""
 
@@ -108,7 +124,7 @@ class Recall:
         self._places: dict[tuple[bool, bytes], _Place] = {}
         self._under: dict[bytes, dict[Memory, None]] = {}
         self._memories: dict[Memory, None] = {}
-        self.bytes = 0
+        self.stats = RecallStats()
         near.watch(self._changed)
 
     def believes(self, peer: str | None) -> bool:
@@ -193,10 +209,11 @@ class Recall:
         place.memories[memory.deciding] = memory
         self._under.setdefault(memory.digest, {})[memory] = None
         self._memories[memory] = None
-        self.bytes += memory.cost
+        self.stats.bytes += memory.cost
+        self.stats.answers += 1
         if len(place.memories) > MOST_OF_ONE:
             self._end(next(iter(place.memories.values())))
-        while self.bytes > self._max_bytes:
+        while self.stats.bytes > self._max_bytes:
             self._end(next(iter(self._memories)))
 
     def _clear(self, place: _Place) -> None:
@@ -212,7 +229,8 @@ class Recall:
         """Forget a memory, and let go of what it holds: others may know it still."""
         if not memory.until:
             return
-        self.bytes -= memory.cost
+        self.stats.bytes -= memory.cost
+        self.stats.answers -= 1
         place, alike = self._places[memory.where], self._under[memory.digest]
         del place.memories[memory.deciding]
         if not place.memories:

@@ -78,7 +78,7 @@ async def test_expiry_ends_it(desk: Desk) -> None:
     desk.play.later(0.5)
     assert not desk.holds(memory)
     assert desk.recall.find(asked(ask())) is None
-    assert desk.recall.bytes == 0
+    assert desk.recall.stats.bytes == 0
 
 
 async def test_not_while_it_may_be_refreshed_early(desk: Desk) -> None:
@@ -177,7 +177,7 @@ async def test_it_is_bounded_the_oldest_leave_first() -> None:
         request = ask(target=f"/{number}")
         await desk.fill(request=request)
         memories.append(desk.learn(request))
-        assert desk.recall.bytes <= 20_000
+        assert desk.recall.stats.bytes <= 20_000
     held = [memory for memory in memories if memory is not None and memory.until]
     assert held == memories[-len(held) :]
     assert len(held) > 5
@@ -188,8 +188,8 @@ async def test_many_callers_of_one_target_are_bounded_too() -> None:
     await desk.fill()
     for number in range(100):
         desk.learn(ask(f'If-None-Match: "{number}"'))
-        assert desk.recall.bytes <= 20_000
-    assert desk.recall.bytes > 0
+        assert desk.recall.stats.bytes <= 20_000
+    assert desk.recall.stats.bytes > 0
 
 
 async def test_so_many_of_one_target() -> None:
@@ -201,12 +201,12 @@ async def test_so_many_of_one_target() -> None:
 
 async def test_what_is_remembered_anew_takes_the_place_of_the_old(desk: Desk) -> None:
     await desk.fill()
-    first, before = desk.learn(), desk.recall.bytes
+    first, before = desk.learn(), desk.recall.stats.bytes
     second = desk.learn()
     assert first is not second
     assert not desk.holds(first)
     assert desk.holds(second)
-    assert desk.recall.bytes == before
+    assert desk.recall.stats.bytes == before
 
 
 FIELDS = ("X-One", "X-Two", "Accept-Language", "Authorization", "Cookie", "Accept-Encoding")
