@@ -87,6 +87,7 @@ _TITLES: Final = {
     "upstream": "The upstream",
     "edge": "Clients' connections",
     "SharedCollector": "Redis and its log, where there is one",
+    "recall": "What is remembered of answers",
     "coding": "Content codings",
     "shared": "Entries in Redis",
 }
