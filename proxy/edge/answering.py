@@ -169,10 +169,13 @@ class Answering(Intake):
         """Close behind the last answer, slowly: the client may still be sending.
 
         9112 §9.6: data that arrives at a closed socket resets the connection, and the reset may
-        overtake the answer.
+        overtake the answer. When the server ends, one that has not begun to is let go at once, as
+        idle ones are: it would hold up the end.
         """
+        begun = self.unparsed or self.waiting or self.pipeline
+        quiet = self.stage is Stage.OPEN and self.in_head and not begun
         self.pipeline.clear()
-        if not self.limits.linger or self.transport.is_closing():
+        if (quiet and self._leaving) or not self.limits.linger or self.transport.is_closing():
             self.transport.close()
             return
         self.stage = Stage.LINGERING

@@ -57,9 +57,10 @@ async def test_it_starts_answers_and_stops(upstream: ScriptedUpstream) -> None:
 async def test_a_signal_lets_an_answer_under_way_finish(
     upstream: ScriptedUpstream, number: signal.Signals
 ) -> None:
+    """And the client may stay as long as it likes: the process does not linger for it."""
     hold = asyncio.Event()
     upstream.reply(response("200 OK", "Content-Length: 10"), b"first", hold, b"final")
-    with serving("--upstream", upstream.url) as proxy:
+    with serving("--upstream", upstream.url, variables={"SIDECACHE_EDGE__LINGER": "1h"}) as proxy:
         async with connected(proxy.port) as client:
             await client.send(request("/thing"))
             answer = await client.head()
@@ -69,7 +70,7 @@ async def test_a_signal_lets_an_answer_under_way_finish(
             hold.set()
             assert await answer.rest() == b"firstfinal"
             assert await client.ended() == b""
-        proxy.process.wait(20)
+            await asyncio.to_thread(proxy.process.wait, 10)
         assert proxy.process.returncode == 0
 
 

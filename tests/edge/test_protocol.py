@@ -435,7 +435,21 @@ async def test_what_is_under_way_is_finished_at_the_end(sent: bytes, *, closed: 
     if not closed:
         written = await wire.send(b"/1.1\r\nHost: a\r\n\r\n")
         assert written.count(b"connection: close") == 1
-        assert wire.transport.ended
+        assert wire.transport.closed
+
+
+async def test_at_the_end_only_who_still_sends_is_lingered_for() -> None:
+    """9112 §9.6: what is behind the last request would reset the connection."""
+    app = Held()
+    wire = Wire(app)
+    await wire.send(GET)
+    wire.protocol.shutdown()
+    await wire.send(GET)
+    app.go.set()
+    await wire.quiet()
+    assert statuses(wire.transport.written) == [200]
+    assert wire.transport.ended
+    assert not wire.transport.closed
 
 
 async def test_the_last_of_those_that_wait_ends_the_connection() -> None:
