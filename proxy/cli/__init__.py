@@ -11,7 +11,7 @@ import click
 from proxy import __version__
 from proxy.errors import SidecacheError
 
-VERBS: Final = ("serve", "validate", "explain", "purge", "warm", "health", "schema")
+VERBS: Final = ("serve", "validate", "explain", "purge", "warm", "health", "leave", "schema")
 """Each is a module of this package with a command of its name, imported when it is called."""
 
 

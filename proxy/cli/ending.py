@@ -33,6 +33,11 @@ class Ending:
         self._delay = delay
         self._begun = False
 
+    def leave(self) -> None:
+        """Be ready no more and let the word spread, however long it takes to be told to go."""
+        log.info("not ready any more; new clients are taken until the end")
+        self._leave()
+
     def begin(self) -> None:
         """Go, as an orchestrator asks for it; asked again, at once."""
         if self._begun or not self._delay:

@@ -120,7 +120,7 @@ class _Server(uvicorn.Server):
 async def _run(service: Service, data: socket.socket, admin: socket.socket | None) -> None:
     """Serve both listeners until told to go: by SIGTERM in peace, by SIGINT at once.
 
-    SIGHUP has the settings read anew.
+    SIGHUP has the settings read anew; SIGUSR1 has it leave, and go on until it is told to go.
     """
     server, drain = data_server(service), service.settings.drain
     operators, serving = None, [asyncio.ensure_future(server.serve([data]))]
@@ -131,6 +131,7 @@ async def _run(service: Service, data: socket.socket, admin: socket.socket | Non
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ending.begin)
     loop.add_signal_handler(signal.SIGINT, ending.now)
+    loop.add_signal_handler(signal.SIGUSR1, ending.leave)
     loop.add_signal_handler(signal.SIGHUP, service.reloader.reload_soon)
     _spare_the_collector()
     _announce(service, data, admin)

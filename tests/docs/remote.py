@@ -149,9 +149,12 @@ def _patched(words: list[str], world: World) -> None:
     del world
     [file] = _flags(words, "--patch-file")
     patch = yaml.safe_load((ROOT / file).read_text())
-    label = yaml.safe_load((rendering.CHART / "values.yaml").read_text())["inject"]["label"]
-    wanted = {label["key"]: label["value"]}
-    assert patch == {"spec": {"template": {"metadata": {"labels": wanted}}}}
+    values = yaml.safe_load((rendering.CHART / "values.yaml").read_text())
+    label, delay = values["inject"]["label"], values["drain"]["delay"]
+    template = patch["spec"]["template"]
+    assert template["metadata"] == {"labels": {label["key"]: label["value"]}}
+    [api] = template["spec"]["containers"]
+    assert api == {"name": "api", "lifecycle": {"preStop": {"sleep": {"seconds": delay}}}}
 
 
 def _labelled(words: list[str], world: World) -> None:

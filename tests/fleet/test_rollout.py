@@ -16,7 +16,7 @@ import httpx
 from tests.fleet.balancer import Balancer
 from tests.fleet.conftest import Tell
 from tests.fleet.origin import Origin
-from tests.plays.process import Serving, serving
+from tests.plays.process import Serving, run, serving
 from tests.plays.rawclient import RawClient, connected, request
 
 REQUESTS: Final = int(os.environ.get("ROLLOUT_REQUESTS", "3000"))
@@ -131,5 +131,30 @@ async def test_a_replica_that_leaves_says_so_and_goes_on_for_a_while(origin: Ori
                 await newcomer.send(request("/steady/2"))
                 assert (await newcomer.read()).status == 200
             proxy.process.send_signal(signal.SIGTERM)  # at once, then
+            await asyncio.to_thread(proxy.process.wait, 20)
+            assert proxy.process.returncode == 0
+
+
+async def test_a_replica_that_is_told_to_leave_goes_on_until_it_is_told_to_end(
+    origin: Origin,
+) -> None:
+    """As a native sidecar: the pod's end is known before the API's, and after that nobody waits."""
+    with serving("--upstream", origin.url) as proxy:
+        async with (
+            connected(proxy.port) as client,
+            httpx.AsyncClient(base_url=proxy.admin) as admin,
+        ):
+            await client.send(request("/steady/1"))
+            assert (await client.read()).first("connection") is None
+            told = await asyncio.to_thread(run, "leave", "--pid", str(proxy.process.pid))
+            assert (told.returncode, told.stderr) == (0, "")
+            while (await admin.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - polled
+                await asyncio.sleep(0.01)
+            await client.send(request("/steady/1"))
+            assert (await client.read()).all("connection") == [b"close"]
+            async with connected(proxy.port) as newcomer:
+                await newcomer.send(request("/private/1"))  # by the upstream
+                assert (await newcomer.read()).status == 200
+            proxy.process.send_signal(signal.SIGTERM)
             await asyncio.to_thread(proxy.process.wait, 20)
             assert proxy.process.returncode == 0

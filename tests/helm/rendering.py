@@ -53,7 +53,7 @@ def render(given: Json, chart: Path = CHART, release: str = RELEASE) -> Mapping[
 
 
 @contextmanager
-def with_template(name: str, text: str) -> Iterator[Path]:
+def _with_template(name: str, text: str) -> Iterator[Path]:
     """Give the chart with one more template."""
     with tempfile.TemporaryDirectory() as folder:
         chart = Path(folder, "sidecache")
@@ -89,6 +89,19 @@ def sidecars(case: str) -> Iterator[Json]:
         for container in (*pod.get("initContainers", ()), *pod["containers"]):
             if container["name"] == "sidecache":
                 yield container
+
+
+def native_sidecar(given: Json) -> Json:
+    """Return what the templates give to a pod for some values: `sidecar` and `volumes`."""
+    without = {"networkPolicy": {"enabled": False}, "metrics": {"monitor": {"enabled": False}}}
+    text = """
+sidecar: {{- include "sidecache.nativeSidecar" . | nindent 2 }}
+volumes: {{- include "sidecache.volumes" . | nindent 2 }}
+"""
+    with _with_template("pieces.yaml", text) as chart:
+        files = render(given | {"mode": "sidecar"} | without, chart)
+    told: Json = yaml.safe_load(files["sidecache/templates/pieces.yaml"])
+    return told
 
 
 def stream(case: str) -> str:

@@ -11,7 +11,6 @@ from typing import Final
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from tests.helm import rendering
 from tests.helm.rendering import NEWEST, Json, objects
@@ -35,16 +34,7 @@ FURNISHED: Final[Json] = {
 @cache
 def expected() -> Json:
     """Return the native sidecar and its volume, as the templates give them to a pod."""
-    values = rendering.values(CASE) | {"mode": "sidecar"}
-    values |= {"networkPolicy": {"enabled": False}, "metrics": {"monitor": {"enabled": False}}}
-    text = """
-sidecar: {{- include "sidecache.nativeSidecar" . | nindent 2 }}
-volumes: {{- include "sidecache.volumes" . | nindent 2 }}
-"""
-    with rendering.with_template("pieces.yaml", text) as chart:
-        files = rendering.render(values, chart)
-    told: Json = yaml.safe_load(files["sidecache/templates/pieces.yaml"])
-    return told
+    return rendering.native_sidecar(rendering.values(CASE))
 
 
 def admitted(*pods: Json) -> list[Json]:

@@ -154,6 +154,17 @@ def test_a_pod_may_take_as_long_to_end_as_the_drain_does() -> None:
     assert pod["terminationGracePeriodSeconds"] == 10 + 60 + 5
 
 
+def test_a_native_sidecar_leaves_with_the_pod_and_ends_with_the_api() -> None:
+    [deployment] = objects("parent", "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    [sidecar], [api] = pod["initContainers"], pod["containers"]
+    told = {each["name"]: each.get("value") for each in sidecar["env"]}
+    assert sidecar["lifecycle"] == {"preStop": {"exec": {"command": ["sidecache", "leave"]}}}
+    assert (told["SIDECACHE_DRAIN__DELAY"], told["SIDECACHE_DRAIN__GRACE"]) == ("0s", "25s")
+    assert api["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert pod["terminationGracePeriodSeconds"] == 5 + 25 + 5
+
+
 def test_what_is_not_for_production_says_so() -> None:
     files = rendering.rendered("gateway-trial-values")
     assert "NOT FOR PRODUCTION" in files["sidecache/templates/NOTES.txt"]

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from proxy.cli import main
 from tests.helm import rendering
-from tests.helm.rendering import NEWEST, OLDEST, ROOT, Json, render
+from tests.helm.rendering import NEWEST, OLDEST, ROOT, Json
 
 COMPONENT: Final = ROOT / "helm" / "kustomize"
 EXAMPLE: Final = ROOT / "examples" / "kustomize"
@@ -33,14 +33,10 @@ def built(request: pytest.FixtureRequest) -> dict[str, Json]:
 
 def test_the_container_is_the_charts_own() -> None:
     patch = yaml.safe_load((COMPONENT / "sidecar.yaml").read_text())["spec"]["template"]["spec"]
-    values: Json = {"config": {"upstream": {"url": "http://api:80"}}}
-    [deployment] = [
-        each for each in rendering.documents(render(values)) if each["kind"] == "Deployment"
-    ]
-    pod = deployment["spec"]["template"]["spec"]
-    [container] = pod["containers"]
-    assert patch["initContainers"] == [container | {"restartPolicy": "Always"}]
-    assert [each["name"] for each in patch["volumes"]] == [each["name"] for each in pod["volumes"]]
+    expected = rendering.native_sidecar({"config": {"upstream": {"url": "http://127.0.0.1:8000"}}})
+    assert patch["initContainers"] == expected["sidecar"]
+    names = [[each["name"] for each in pod["volumes"]] for pod in (patch, expected)]
+    assert names[0] == names[1]
 
 
 def test_the_component_names_files_that_are_there() -> None:

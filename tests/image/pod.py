@@ -138,9 +138,15 @@ def _confined(sidecar: Container) -> None:
 
 
 def _ending(sidecar: Container, api: Container, spec: Json) -> None:
-    """See the API end first, with what it does finished, and the sidecar serve to the last."""
+    """See the sidecar leave, the API end with what it does finished, and the sidecar after it."""
     [deployment] = objects(CASE, "Deployment")
     grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    began = time.monotonic()
+    hook = spec["lifecycle"]["preStop"]["exec"]["command"]
+    _hold(sidecar.run(*hook) == (0, ""), f"the hook: {' '.join(hook)}")
+    _hold(not sidecar.probe(spec["readinessProbe"]), "not ready any more")
+    told = sidecar.fetch(f"{DATA}/products/2")
+    _hold("fwd=uri-miss" in told, f"and clients are served: {told}")
     slow = sidecar.fetching(f"{DATA}/slow?ms=1500")
     time.sleep(0.5)
     api.signal("TERM")
@@ -151,8 +157,9 @@ def _ending(sidecar: Container, api: Container, spec: Json) -> None:
     _hold("; hit;" in told, f"the sidecar still answers: {told}")
     _hold(sidecar.probe(spec["livenessProbe"]), "and is alive")
     sidecar.signal("TERM")
-    took = sidecar.ended()
-    _hold(took < grace, f"SIGTERM to the sidecar: ended after {took:.2f} s")
+    print(f"SIGTERM to the sidecar: ended after {sidecar.ended():.2f} s")
+    took = time.monotonic() - began
+    _hold(took < grace, f"{took:.1f} s in all, {grace} s are granted")
 
 
 def _hold(condition: bool, what: str) -> None:  # noqa: FBT001 - what is held, and its name

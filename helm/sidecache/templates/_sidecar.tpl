@@ -10,15 +10,26 @@ dependencies includes them with this chart's own context, which is `.Subcharts.s
       {{- include "sidecache.volumes" .Subcharts.sidecache | nindent 6 }}
 */}}
 
-{{/* A native sidecar: it starts before the API's containers and ends after them. A list item. */}}
+{{/*
+A native sidecar: it starts before the API's containers and ends after them. A list item.
+
+The hook of every container is run when the pod's end begins, the API's own (see lifecycle below)
+among them; so while that one waits, this one sends its clients elsewhere. It is told to end once
+the API has ended: by then the endpoints have heard, and there is nothing to stand before, so it
+takes nobody any more and finishes what is under way.
+*/}}
 {{- define "sidecache.nativeSidecar" -}}
-- {{ include "sidecache.container" . | nindent 2 | trim }}
+- {{ include "sidecache.container" (dict "delay" 0 "Values" .Values "Chart" .Chart "Release" .Release) | nindent 2 | trim }}
+  lifecycle:
+    preStop:
+      exec:
+        command: [sidecache, leave]
   restartPolicy: Always
 {{- end -}}
 
 {{/* A container beside the API's, which ends with them; for clusters and tools without the former. */}}
 {{- define "sidecache.plainSidecar" -}}
-- {{ include "sidecache.container" . | nindent 2 | trim }}
+- {{ include "sidecache.container" (dict "delay" .Values.drain.delay "Values" .Values "Chart" .Chart "Release" .Release) | nindent 2 | trim }}
 {{- end -}}
 
 {{/* The volumes. List items. */}}
@@ -48,6 +59,7 @@ lifecycle:
       seconds: {{ .Values.drain.delay }}
 {{- end -}}
 
+{{/* The container; `delay` is how many seconds it takes clients after it was told to end. */}}
 {{- define "sidecache.container" -}}
 name: sidecache
 image: {{ include "sidecache.image" . | quote }}
@@ -60,7 +72,7 @@ env:
   - name: SIDECACHE_ADMIN
     value: {{ printf "%s:%v" .Values.bind .Values.ports.admin | quote }}
   - name: SIDECACHE_DRAIN__DELAY
-    value: {{ printf "%vs" .Values.drain.delay | quote }}
+    value: {{ printf "%vs" .delay | quote }}
   - name: SIDECACHE_DRAIN__GRACE
     value: {{ printf "%vs" .Values.drain.grace | quote }}
   {{- with .Values.redisPassword }}
