@@ -14,8 +14,8 @@ import httpx
 
 from tests.plays.process import Serving
 
-PROBE = 0.05
-"""Seconds between two looks at a replica's readiness."""
+PROBE = 0.2
+"""Seconds between two looks at a replica's readiness: without a delay, a drain would fail."""
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Balancer:
     replicas: list[Serving] = field(default_factory=list)
     _ready: list[Serving] = field(default_factory=list)
     _turns: "count[int]" = field(default_factory=count)
+    _carrying: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @property
     def port(self) -> int:
@@ -37,8 +38,11 @@ class Balancer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._looking.cancel()
         self._server.close()
+        tasks = (self._looking, *self._carrying)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def all_ready(self) -> None:
         """Wait until connections go to every replica."""
@@ -56,16 +60,19 @@ class Balancer:
                 self._ready = ready
                 await asyncio.sleep(PROBE)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         replica = self._ready[next(self._turns) % len(self._ready)]
-        try:
-            up, down = await asyncio.open_connection("127.0.0.1", replica.port)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(_carry(reader, down), _carry(up, writer))
-        writer.close()
-        down.close()
+        task = asyncio.create_task(_join(reader, writer, replica.port))
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+
+
+async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    """Carry bytes between a client and a replica until both have ended."""
+    with contextlib.closing(writer), contextlib.suppress(OSError):
+        up, down = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.closing(down):
+            await asyncio.gather(_carry(reader, down), _carry(up, writer))
 
 
 async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

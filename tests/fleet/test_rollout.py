@@ -1,13 +1,16 @@
 """A roll-out: replicas are replaced and their settings changed under load, and nobody notices.
 
-ROLLOUT_REQUESTS says how many requests there are at least; `make soak` sends 60,000.
+ROLLOUT_REQUESTS says how many requests there are at least; `make soak` sends 60,000,
+by clients of our own, which read every answer, and as many by wrk, where there is one: it is in
+greater haste.
 """
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,16 +19,19 @@ import httpx
 from tests.fleet.balancer import Balancer
 from tests.fleet.conftest import Tell
 from tests.fleet.origin import Origin
+from tests.fleet.wrk import Wrk
 from tests.plays.process import Serving, run, serving
 from tests.plays.rawclient import RawClient, connected, request
 
 REQUESTS: Final = int(os.environ.get("ROLLOUT_REQUESTS", "3000"))
 CLIENTS: Final = 16
-DELAY: Final = 0.5
+DELAY: Final = 1
+ASKED: Final = tuple(f"/private/{number}" for number in range(100, 164))
+"""What wrk has the upstream asked for."""
 VARIABLES: Final = {"SIDECACHE_DRAIN__DELAY": f"{DELAY}s", "SIDECACHE_LOG__ACCESS": "off"}
 
 
-class Load:
+class Clients:
     """Clients that ask on and on, each on connections of its own; whatever fails is noted."""
 
     def __init__(self, port: int) -> None:
@@ -33,6 +39,9 @@ class Load:
         self.failures: list[str] = []
         self._port = port
         self._going = True
+
+    async def start(self) -> None:
+        """Let them ask."""
         self._tasks = [asyncio.create_task(self._client(n)) for n in range(CLIENTS)]
 
     async def until(self, answers: int) -> None:
@@ -41,6 +50,7 @@ class Load:
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
+        """Have each finish what it is about."""
         self._going = False
         await asyncio.gather(*self._tasks)
 
@@ -64,6 +74,21 @@ class Load:
                 return
 
 
+@asynccontextmanager
+async def _loads(port: int, origin: Origin) -> AsyncIterator[list[Clients | Wrk]]:
+    """Let our own clients ask, and wrk where there is one: the origin sees half of its requests."""
+    loads: list[Clients | Wrk] = [Clients(port)]
+    if shutil.which("wrk"):
+        loads.append(Wrk(port, lambda: 2 * sum(origin.asked[target] for target in ASKED)))
+    for load in loads:
+        await load.start()
+    try:
+        yield loads
+    finally:
+        for load in loads:
+            await load.stop()
+
+
 async def test_replicas_are_replaced_and_settings_changed_and_nobody_notices(
     origin: Origin, tmp_path: Path, tell: Tell
 ) -> None:
@@ -78,15 +103,16 @@ async def test_replicas_are_replaced_and_settings_changed_and_nobody_notices(
         async with Balancer() as balancer:
             balancer.replicas += await asyncio.gather(*(asyncio.to_thread(start) for _ in "ab"))
             await balancer.all_ready()
-            load = Load(balancer.port)
-            done = 0
-            async for _ in _changes(balancer, file, start):
-                done += 1
-                await load.until(REQUESTS * done // 5)
-            await load.until(REQUESTS)
-            await load.stop()
-    tell(f"{load.answers} answers over a roll-out, {len(load.failures)} failures")
-    assert load.failures == []
+            async with _loads(balancer.port, origin) as loads:
+                done = 0
+                async for _ in _changes(balancer, file, start):
+                    done += 1
+                    for load in loads:
+                        await load.until(REQUESTS * done // 5)
+    for load in loads:
+        tell(f"{load.answers} answers to {type(load).__name__}, failures: {load.failures}")
+        assert load.failures == []
+        assert load.answers >= REQUESTS
     assert done == 5
 
 
