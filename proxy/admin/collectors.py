@@ -57,6 +57,10 @@ class Log(Protocol):
         """How often the ledger had to begin anew."""
 
     @property
+    def present(self) -> int:
+        """How many replicas follow it, as it last told; 0 before it was heard."""
+
+    @property
     def untold(self) -> int:
         """How many purges wait to be told to the log."""
 
@@ -111,6 +115,8 @@ class SharedCollector(Collector):
         yield _count("log_applied", "Purges from the log that were applied.", log.applied)
         yield _count("log_rebases", "Times that the ledger had to begin anew.", log.rebases)
         yield _count("log_reconnects", "Times that the log was lost.", log.reconnects)
+        sentence = "Replicas that follow the log, this one among them, as it was last heard."
+        yield _gauge("replicas", sentence, log.present)
         yield _gauge("log_untold", "Purges that wait to be told to the log.", log.untold)
         sentence = "Seconds until a purge was accepted by the log and applied here."
         yield _histogram("log_latency_seconds", sentence, log.latency)

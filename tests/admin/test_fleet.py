@@ -34,6 +34,7 @@ class Log:
     applied: int = 4
     rebases: int = 5
     untold: int = 6
+    present: int = 8
 
 
 def samples(*, now: float = 0.0) -> dict[tuple[str, ...], float]:
@@ -67,6 +68,7 @@ def test_every_number_is_there() -> None:
     assert found["log_rebases_total",] == 5
     assert found["log_reconnects_total",] == 1
     assert found["log_untold",] == 6
+    assert found["replicas",] == 8
     assert found["log_latency_seconds_count",] == 0
 
 

@@ -1,6 +1,9 @@
 """The replicas: who follows the log, how far, and who need not be waited for."""
 
+import pytest
+
 from proxy.engine.ledger import LEASE
+from proxy.errors import StoreError
 from tests.redis.stage import KEYS, MAX_UNVERIFIED, Stage
 
 
@@ -47,6 +50,21 @@ async def test_a_replica_that_leaves_is_not_waited_for(stage: Stage) -> None:
     assert {each.name for each in await one.log.replicas()} == {"one"}
     other.wire.cut = True
     await other.log.leave()  # as far as that can be told
+
+
+async def test_how_many_there_are_is_known_without_asking(stage: Stage) -> None:
+    """At each turn: whoever came, went, or has been silent for too long."""
+    one, other = await stage.join("one"), await stage.join("other")
+    await one.turn()
+    assert one.log.present == 2
+    one.wire.cut = True
+    with pytest.raises(StoreError):
+        await one.turn()
+    assert one.log.present == 2  # as it was last heard
+    one.wire.cut = False
+    await other.log.leave()
+    await one.turn()
+    assert one.log.present == 1
 
 
 async def test_who_comes_from_another_epoch_brings_the_others(stage: Stage) -> None:

@@ -24,7 +24,8 @@ class Follower:
     """Keeps a ledger in step with the log.
 
     `offset` is Redis's clock minus the engine's, None until the ledger was confirmed once;
-    `applied` counts records, `rebases` how often the ledger had to begin anew.
+    `applied` counts records, `rebases` how often the ledger had to begin anew. `present` are the
+    replicas that the log last told of, this one among them; 0 before it was heard.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Follower:
         self.offset: float | None = None
         self.applied = 0
         self.rebases = 0
+        self.present = 0
         self._purges = purges
         self._ledger = ledger
         self._clock = clock
@@ -75,6 +77,7 @@ class Follower:
         self._offset = state.time - (now + self._clock.now()) / 2
         if calling:
             self._others, self._called = state.lines, now
+        self.present = state.present
         if state.present != len(self._others):  # somebody came or went
             self._called = float("-inf")
         return state

@@ -87,6 +87,11 @@ class SharedLog:
         return self.follower.rebases
 
     @property
+    def present(self) -> int:
+        """How many replicas the log last told of; see `Follower`."""
+        return self.follower.present
+
+    @property
     def untold(self) -> int:
         """How many purges wait to be told to the log."""
         return len(self._outbox)
