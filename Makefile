@@ -13,7 +13,7 @@ BASE ?=
 
 export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
 
-.PHONY: run test soak fuzz check format docs golden bench image pod tools chart lock clean
+.PHONY: run test soak fuzz check format docs golden bench image pod compose tools chart lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
@@ -52,6 +52,9 @@ image:  ## Build the image for real, without a daemon, on BASE or on one made of
 
 pod: $(VENV)/ready  ## Run the API and the sidecar of IMAGE as a pod: probes, security, the end
 	tests/image/guest.sh $(CURDIR)/$(BIN)/python -m tests.image.pod $(IMAGE)
+
+compose: $(VENV)/ready  ## Run the Compose file with IMAGE: a miss, a hit, a purge, the end
+	tests/image/guest.sh unshare -n $(CURDIR)/$(BIN)/python -m tests.image.compose $(IMAGE)
 
 tools:  ## Build helm, kustomize, Kubernetes' admission and Prometheus' parser, with Go
 	@command -v go > /dev/null || { echo "this needs go 1.26 or later"; exit 1; }

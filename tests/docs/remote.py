@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from compose_pydantic import ComposeSpecification
 
 from proxy.settings import load
 from tests.docs.commands import ROOT, Command
@@ -43,8 +44,10 @@ def docker(command: Command, world: World) -> None:
 
 
 def compose(file: Path) -> None:
-    """Hold that the program and the image take the sidecar's part of a Compose file."""
-    service = yaml.safe_load(file.read_text())["services"]["sidecache"]
+    """Hold that it is a Compose file, whose sidecar's part the program and the image take."""
+    told = yaml.safe_load(file.read_text())
+    ComposeSpecification.model_validate(told)
+    service = told["services"]["sidecache"]
     variables = {name: str(value) for name, value in service["environment"].items()}
     [mount] = service["volumes"]
     source, target, _ = mount.split(":")

@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from tests.helm.rendering import ROOT, objects, sidecars
-from tests.image.podman import PATIENCE, Container, Failed, podman, start
+from tests.image.podman import PATIENCE, Container, Failed, hold, podman, start
 
 Json = dict[str, Any]
 
@@ -115,25 +115,25 @@ def _api(image: str, spec: Json) -> Container:
 def _serving(sidecar: Container, spec: Json) -> None:
     """See the probes succeed, by HTTP and by the image's own command, and the second GET hit."""
     for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
-        _hold(sidecar.probe(spec[kind]), f"{kind} {spec[kind]['httpGet']['path']}")
+        hold(sidecar.probe(spec[kind]), f"{kind} {spec[kind]['httpGet']['path']}")
     for probe in ("started", "ready", "live"):
-        _hold(sidecar.run("sidecache", "health", probe) == (0, probe), f"sidecache health {probe}")
+        hold(sidecar.run("sidecache", "health", probe) == (0, probe), f"sidecache health {probe}")
     told = podman("healthcheck", "run", sidecar.name)
-    _hold(not told, "the image's HEALTHCHECK")
+    hold(not told, "the image's HEALTHCHECK")
     first, second = (sidecar.fetch(f"{DATA}/products/1") for _ in range(2))
-    _hold("fwd=uri-miss" in first, f"a miss: {first}")
-    _hold("; hit;" in second, f"a hit: {second}")
+    hold("fwd=uri-miss" in first, f"a miss: {first}")
+    hold("; hit;" in second, f"a hit: {second}")
 
 
 def _confined(sidecar: Container) -> None:
     """See that it is nobody, can write nowhere, and may do nothing else."""
     status = sidecar.status()
-    _hold(status["Uid"].split()[0] == "10001", f"uid {status['Uid'].split()[0]}")
-    _hold(int(status["CapEff"], 16) == 0, f"capabilities {status['CapEff']}")
-    _hold(status["NoNewPrivs"] == "1", "no new privileges")
+    hold(status["Uid"].split()[0] == "10001", f"uid {status['Uid'].split()[0]}")
+    hold(int(status["CapEff"], 16) == 0, f"capabilities {status['CapEff']}")
+    hold(status["NoNewPrivs"] == "1", "no new privileges")
     for place in ("/", "/tmp", "/opt/sidecache", "/etc/sidecache"):  # noqa: S108 - as above
         failed, _ = sidecar.run("python3", "-c", f"open({place + '/x'!r}, 'w')")
-        _hold(bool(failed), f"{place} cannot be written to")
+        hold(bool(failed), f"{place} cannot be written to")
     print(f"memory: {status['VmRSS']} resident, {status['VmHWM']} at most")
 
 
@@ -143,29 +143,23 @@ def _ending(sidecar: Container, api: Container, spec: Json) -> None:
     grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     began = time.monotonic()
     hook = spec["lifecycle"]["preStop"]["exec"]["command"]
-    _hold(sidecar.run(*hook) == (0, ""), f"the hook: {' '.join(hook)}")
-    _hold(not sidecar.probe(spec["readinessProbe"]), "not ready any more")
+    hold(sidecar.run(*hook) == (0, ""), f"the hook: {' '.join(hook)}")
+    hold(not sidecar.probe(spec["readinessProbe"]), "not ready any more")
     told = sidecar.fetch(f"{DATA}/products/2")
-    _hold("fwd=uri-miss" in told, f"and clients are served: {told}")
+    hold("fwd=uri-miss" in told, f"and clients are served: {told}")
     slow = sidecar.fetching(f"{DATA}/slow?ms=1500")
     time.sleep(0.5)
     api.signal("TERM")
     print(f"SIGTERM to the API: ended after {api.ended():.2f} s")
     told = slow.communicate(timeout=30)[0].strip()
-    _hold(told.startswith("200"), f"what was under way in it came through: {told}")
+    hold(told.startswith("200"), f"what was under way in it came through: {told}")
     told = sidecar.fetch(f"{DATA}/products/1")
-    _hold("; hit;" in told, f"the sidecar still answers: {told}")
-    _hold(sidecar.probe(spec["livenessProbe"]), "and is alive")
+    hold("; hit;" in told, f"the sidecar still answers: {told}")
+    hold(sidecar.probe(spec["livenessProbe"]), "and is alive")
     sidecar.signal("TERM")
     print(f"SIGTERM to the sidecar: ended after {sidecar.ended():.2f} s")
     took = time.monotonic() - began
-    _hold(took < grace, f"{took:.1f} s in all, {grace} s are granted")
-
-
-def _hold(condition: bool, what: str) -> None:  # noqa: FBT001 - what is held, and its name
-    if not condition:
-        raise Failed(what)
-    print(f"ok: {what}")
+    hold(took < grace, f"{took:.1f} s in all, {grace} s are granted")
 
 
 if __name__ == "__main__":

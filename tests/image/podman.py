@@ -32,6 +32,13 @@ class Failed(Exception):
     """Something is not as it has to be."""
 
 
+def hold(condition: bool, what: str) -> None:  # noqa: FBT001 - what is held, and its name
+    """Say what is so; raise `Failed` where it is not."""
+    if not condition:
+        raise Failed(what)
+    print(f"ok: {what}")
+
+
 def podman(*words: str, check: bool = True) -> str:
     """Run podman; return what it prints. Raises `Failed`."""
     done = subprocess.run(_words(*words), capture_output=True, text=True, check=False)
