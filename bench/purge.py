@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from bench import cpu
 from bench.asked import Asked
@@ -23,6 +23,8 @@ from bench.probe import expect
 from bench.rounds import Plan
 from bench.servers import TOKEN, Server, origin, sidecache
 from bench.valkey import Store, store
+
+T = TypeVar("T")
 
 ENTRIES: Final = (1_000, 100_000, 1_000_000)
 REPLICAS: Final = 3
@@ -168,10 +170,10 @@ def _fill(shared: Store, entries: int, replica: Server) -> None:
         shared.run("EVAL", _COPY, 1, key, first, last, "sidecache")
 
 
-def _until(condition: Callable[[], object], what: str) -> "list[bytes]":
+def _until(condition: Callable[[], T], what: str) -> T:
     deadline = time.monotonic() + _PATIENCE
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise BenchError(f"in vain waited for {what}")
         time.sleep(0.02)
-    return found  # type: ignore[return-value]
+    return found

@@ -1,6 +1,7 @@
 """The architecture, held: imports go down only, and the lower floors do nothing but think."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ IMPURE = {
     "urllib.request", "uuid", "anyio", "httpx", "uvicorn", "fastapi",
 }  # fmt: skip
 FILES = sorted(ROOT.rglob("*.py"))
+FOLDERS = [ROOT, *(ROOT.parent / name for name in ("tests", "examples", "bench", "docs"))]
 LOW = [
     file
     for file in FILES
@@ -124,3 +126,13 @@ def test_rooms_are_small_and_say_what_they_are_for(file: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 60, node.name
+
+
+def test_every_exception_from_a_check_has_its_reason() -> None:
+    """`noqa: S101 - why`, and `type: ignore[kind]  # why`."""
+    reasoned = re.compile(r"(?:noqa: [A-Z]+\d+(?:, [A-Z]+\d+)* - |type: ignore\[[^]]+\]  # )\w")
+    files = [file for folder in FOLDERS for file in folder.rglob("*.py")]
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    made = [line for line in lines if re.search(r"# (noqa|type: ignore)", line)]
+    assert len(made) > 100
+    assert [line for line in made if not reasoned.search(line)] == []

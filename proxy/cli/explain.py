@@ -99,7 +99,7 @@ def _head(file: Path) -> Head:
         text = stream.read(MAX_RESPONSE).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     first, *rest = text.split(b"\n")
     words = first.split(b" ", 2)
-    if len(words) < 2 or not words[1].isdigit() or not words[0].startswith(b"HTTP/"):  # noqa: PLR2004
+    if len(words) < 2 or not words[1].isdigit() or not words[0].startswith(b"HTTP/"):  # noqa: PLR2004 - version and status
         raise ConfigError(f"{file}:1: expected a status line like 'HTTP/1.1 200 OK'")
     lines = []
     for number, line in enumerate(filter(None, rest), 2):

@@ -92,7 +92,7 @@ class Helper:
 
     def _asked(self, process: "subprocess.Popen[bytes]", coding: Coding, body: bytes) -> bytes:
         assert process.stdin is not None  # noqa: S101 - both are pipes
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None  # noqa: S101 - as above
         process.stdin.write(b"%b %d\n" % (coding.token, len(body)))
         process.stdin.write(body)
         process.stdin.flush()

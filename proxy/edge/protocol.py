@@ -62,7 +62,7 @@ class Protocol(Answering):
         """The transport, None once it is lost."""
         return None if cast(object, self.parser) is None else self.transport
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Enter, if there is room."""
         super().connection_made(transport)
         peer = self.client[0] if self.client else ""
@@ -84,7 +84,7 @@ class Protocol(Answering):
         if self._tunnel is not None:
             self._tunnel.lose()
 
-    def eof_received(self) -> bool | None:  # type: ignore[override]
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # uvicorn has None alone
         """Take the client's end: in a tunnel one direction's, else that of all."""
         if self._tunnel is None:
             return None

@@ -78,7 +78,7 @@ def completed(stored: Stored, head: Head) -> Head | None:
     9111 §3.4: the same strong validator, and exactly the bytes that were missing.
     """
     part, rest = stored.part, parse_content_range(head.fields.first(b"content-range"))
-    if part is None or part.size is None or rest is None or head.status != 206:  # noqa: PLR2004
+    if part is None or part.size is None or rest is None or head.status != 206:  # noqa: PLR2004 - the status that the clause names
         return None
     if rest != ContentRange(part.last + 1, part.size - 1, part.size):
         return None

@@ -95,7 +95,7 @@ def _conditions(match: MatchModel) -> Iterator[Condition]:
         yield Parameter(name.encode(), _bytes(wanted))
 
 
-def _bytes(wanted: bool | str) -> bytes | bool:  # noqa: FBT001  a value, not a switch
+def _bytes(wanted: bool | str) -> bytes | bool:  # noqa: FBT001 - a value, not a switch
     return wanted if isinstance(wanted, bool) else wanted.encode()
 
 

@@ -93,7 +93,7 @@ def compile_rules(
 
 
 def _all_hold(conditions: tuple[Condition, ...], request: Request) -> bool:
-    for condition in conditions:  # noqa: SIM110  all() would make a generator a request
+    for condition in conditions:  # noqa: SIM110 - all() would make a generator a request
         if not condition.holds(request):
             return False
     return True

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-def written(text: str) -> Any:  # noqa: ANN401  a default stands for the type it is read as
+def written(text: str) -> Any:  # noqa: ANN401 - a default stands for the type it is read as
     """Return a default in the operator's own notation, read like anything from the file."""
     return Field(text, validate_default=True)
 

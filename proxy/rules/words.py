@@ -26,8 +26,8 @@ from proxy.rules import jsonpaths, paths, templates
 T = TypeVar("T")
 
 _RULE: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
-_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"  # noqa: S105  a grammar
-_SF_TOKEN: Final = r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]{0,63}"  # noqa: S105  a grammar
+_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"  # noqa: S105 - a grammar
+_SF_TOKEN: Final = r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]{0,63}"  # noqa: S105 - a grammar
 _MEDIA: Final = r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})|\*\+[a-z0-9.-]{1,64}"
 _HOST: Final = r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,30}|\[[0-9a-f:.]{2,45}\]"
 _PARAMETER: Final = r"[^&=;#*\x00-\x1f\x7f]{1,256}"

@@ -216,7 +216,7 @@ def _refuse_surplus(stream: Any) -> None:  # noqa: ANN401 - private parts of thr
     connection = stream._httpcore_stream._stream._connection  # noqa: SLF001 - see above
     machine = connection._h11_state  # noqa: SLF001 - see above
     if machine.their_state is h11.DONE and (
-        machine.trailing_data[0] or _unread(connection._network_stream._stream)  # noqa: SLF001
+        machine.trailing_data[0] or _unread(connection._network_stream._stream)  # noqa: SLF001 - see above
     ):
         machine.send_failed()
 

@@ -139,7 +139,7 @@ def test_a_reply_may_be_cut_short(helper: Helper, monkeypatch: pytest.MonkeyPatc
     started = subprocess.Popen
 
     def other(_: list[str], **options: int) -> "subprocess.Popen[bytes]":
-        return started([sys.executable, "-c", short], **options)  # type: ignore[call-overload, no-any-return]
+        return started([sys.executable, "-c", short], **options)  # type: ignore[call-overload, no-any-return]  # passed on
 
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "Popen", other)

@@ -82,15 +82,15 @@ async def test_through_sentinels_the_new_primary_is_followed(sentinels: Sentinel
         await one.publish(Purge((b"ta",)))
         epoch = one._ledger.epoch  # noqa: SLF001 - what a test may look at
         sentinels.failover()
-        await eventually(lambda: other._ledger.epoch != epoch != one._ledger.epoch)  # noqa: SLF001
+        await eventually(lambda: other._ledger.epoch != epoch != one._ledger.epoch)  # noqa: SLF001 - as above
         sequence = await tell(one, b"tb")
-        await eventually(lambda: other._ledger.sequence >= sequence)  # noqa: SLF001
+        await eventually(lambda: other._ledger.sequence >= sequence)  # noqa: SLF001 - as above
 
 
 async def test_in_a_cluster_the_log_lies_in_one_slot(cluster: Cluster) -> None:
     async with open_logs(cluster.url, "one", "other") as (one, other):
         sequence = await tell(one, b"ta")
-        await eventually(lambda: other._ledger.sequence >= sequence)  # noqa: SLF001
+        await eventually(lambda: other._ledger.sequence >= sequence)  # noqa: SLF001 - as above
         assert (await ask(one, A)).hard >= sequence
 
 

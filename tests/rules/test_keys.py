@@ -13,7 +13,7 @@ from proxy.rules.schema import RuleModel
 Line = tuple[bytes, bytes]
 
 
-def rule(**fields: Any) -> Rule:  # noqa: ANN401  as written in YAML
+def rule(**fields: Any) -> Rule:  # noqa: ANN401 - as written in YAML
     model = RuleModel.model_validate({"name": "x", **fields})
     return compile_rules([model], ["f:1"]).rules[0]
 

@@ -97,7 +97,7 @@ WRONG = [
 ]
 
 
-def rule(**fields: Any) -> RuleModel:  # noqa: ANN401  as written in YAML
+def rule(**fields: Any) -> RuleModel:  # noqa: ANN401 - as written in YAML
     return RuleModel.model_validate({"name": "x", **fields})
 
 
