@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -80,13 +80,11 @@ async def _loads(port: int, origin: Origin) -> AsyncIterator[list[Clients | Wrk]
     loads: list[Clients | Wrk] = [Clients(port)]
     if shutil.which("wrk"):
         loads.append(Wrk(port, lambda: 2 * sum(origin.asked[target] for target in ASKED)))
-    for load in loads:
-        await load.start()
-    try:
-        yield loads
-    finally:
+    async with AsyncExitStack() as stack:
         for load in loads:
-            await load.stop()
+            await load.start()
+            stack.push_async_callback(load.stop)
+        yield loads
 
 
 async def test_replicas_are_replaced_and_settings_changed_and_nobody_notices(

@@ -37,8 +37,9 @@ class Wrk:
         )
 
     async def until(self, answers: int) -> None:
-        """Wait until there have been so many answers, or it has ended."""
-        while self._progress() < answers and self._process.returncode is None:  # noqa: ASYNC110 - polled
+        """Wait until there have been so many answers at least, or it has ended."""
+        begun = answers + 2 * CONNECTIONS  # some of those that have begun are under way
+        while self._progress() < begun and self._process.returncode is None:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:

@@ -33,7 +33,9 @@ COPY valkey-server /usr/local/bin/
 HEALTHCHECK NONE
 ENTRYPOINT []
 """
-_OVERRIDE: Final = "services: {{valkey: {{image: {image}}}}}\n"
+_OVERRIDE: Final = """
+services: {{api: {{image: {image}}}, sidecache: {{image: {image}}}, valkey: {{image: {valkey}}}}}
+"""
 
 
 def main() -> int:
@@ -44,7 +46,7 @@ def main() -> int:
             _make_stand_in(sys.argv[1], Path(folder))
             with _up(Path(folder)):
                 _play()
-    except (Failed, subprocess.TimeoutExpired, httpx.HTTPError) as error:
+    except (Failed, httpx.HTTPError) as error:
         print(f"FAILED: {error}")
         return 1
     print("all as it has to be")
@@ -68,7 +70,7 @@ def run(*words: str) -> str:
 def _make_stand_in(image: str, folder: Path) -> None:
     shutil.copy(VALKEY, folder / "valkey-server")
     (folder / "Dockerfile").write_text(_DOCKERFILE.format(image=image))
-    (folder / "override.yaml").write_text(_OVERRIDE.format(image=STAND_IN))
+    (folder / "override.yaml").write_text(_OVERRIDE.format(image=image, valkey=STAND_IN))
     words = ("--isolation", "chroot", "--format", "docker", "--pull=never", "-t", STAND_IN)
     run("buildah", "bud", *words, str(folder))
 
@@ -77,8 +79,8 @@ def _make_stand_in(image: str, folder: Path) -> None:
 def _up(folder: Path) -> Iterator[None]:
     files = ("-f", str(FILE), "-f", str(folder / "override.yaml"))
     compose = ("podman-compose", "-p", PROJECT, *files)
-    run(*compose, "up", "--detach")
     try:
+        run(*compose, "up", "--detach")
         yield
     except Failed:
         print(run(*compose, "logs"))
