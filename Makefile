@@ -10,6 +10,8 @@ LISTEN ?= 127.0.0.1:8080
 ADMIN ?= 127.0.0.1:9090
 IMAGE ?= localhost/sidecache:dev
 BASE ?=
+# What the image has beside the core, and the tests want.
+EXTRAS := --extra otel --extra profile
 
 export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
 
@@ -71,9 +73,10 @@ bench: $(VENV)/ready  ## Measure: CPU a request, requests a second, p50 and p99
 
 lock: $(VENV)/ready  ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header pyproject.toml -o .ci/requirements.lock
+	  --no-emit-index-url --no-header pyproject.toml $(EXTRAS) -o .ci/requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header pyproject.toml --group dev -o .ci/requirements-dev.lock
+	  --no-emit-index-url --no-header pyproject.toml $(EXTRAS) --group dev \
+	  -o .ci/requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --group build -o .ci/requirements-build.lock
 

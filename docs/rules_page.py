@@ -23,7 +23,7 @@ key and remedy, and nothing starts. `sidecache validate FILE` checks, `sidecache
 JSON Schema for editors, and [config/sidecache.yaml](../config/sidecache.yaml) shows every knob.
 
 This page is generated from the models in `proxy/rules/schema.py`, `proxy/rules/parts.py`,
-`proxy/sections.py` and `proxy/edge/limits.py`.
+`proxy/sections.py`, `proxy/edge/limits.py` and `proxy/trace/options.py`.
 
 ## How a rule is found
 
@@ -141,6 +141,7 @@ _SECTIONS: Final = {
     "Drain": "`drain`",
     "Log": "`log`",
     "CacheStatusField": "`cache_status`",
+    "Traces": "`traces`",
     "RuleModel": "`rules[]`",
     "MatchModel": "`rules[].match`",
     "KeyModel": "`rules[].key`",

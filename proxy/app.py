@@ -15,7 +15,7 @@ from typing import Final, cast
 from fastapi import FastAPI
 from prometheus_client.registry import Collector
 
-from proxy import logs
+from proxy import extras, logs, traces
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate
 from proxy.admin.collectors import (
@@ -31,11 +31,13 @@ from proxy.admin.metrics import render
 from proxy.coding.coder import PooledCoder
 from proxy.edge.access import AccessLog, Logged
 from proxy.edge.asgi import Door
+from proxy.edge.journeys import Journeys, ServerTiming
 from proxy.edge.requests import Receive, Scope, Send
 from proxy.edge.shortcut import Shortcut
 from proxy.edge.stats import EdgeStats
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
+from proxy.engine.observed import ObservedTunnels, ObservedUpstream
 from proxy.engine.ports import Tunnels, World
 from proxy.engine.purging import Purging
 from proxy.engine.recall import Recall
@@ -70,6 +72,7 @@ class Service:
         address: str = "",
         source: Source | None = None,
     ) -> None:
+        extras.check(settings)
         source = source or Given(settings, config_name, environ)
         plan = Plan(settings, ruleset(settings, config_name), tokens(settings, environ))
         self.settings = settings
@@ -81,6 +84,7 @@ class Service:
         self._writer = logs.LineWriter(_standard_output(), self.stats)
         self.stores = Stores(settings, self._clock, environ, address or str(settings.listen))
         self._upstream = upstream(settings.upstream)
+        self._tracer = traces.tracer(settings, environ)
         self.coder = PooledCoder()
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
         self.reloader = Reloader(source, settings, self._put_in_force)
@@ -92,13 +96,12 @@ class Service:
         self._gate = Gate(plan.tokens, self._clock.now)
         self._access = AccessLog(self._writer.write, settings.log.access)
         self._purge_method = PurgeMethod(control, self._gate)
-        way: object = self._upstream
-        tunnelling = Tunnelling(way, self._clock) if isinstance(way, Tunnels) else None
-        self.shortcut = Shortcut(self._recall, self._clock, self.stats)
+        self.shortcut = Shortcut(self._recall, self._clock, self.stats, tracer=self._tracer)
+        self._journeys = Journeys(self._trusts, self._tracer)
         self.data = Door(
-            *(self.corridor, self.stats, self._access),
+            *(self.corridor, self.stats, self._access, self._journeys),
             edge=settings.edge,
-            tunnelling=tunnelling,
+            tunnelling=self._tunnelling(),
             shortcut=self.shortcut,
         )
         self.admin: FastAPI = create_admin(control, self._gate)
@@ -110,7 +113,8 @@ class Service:
         self.corridor.snapshot = _snapshot(plan)
         self._gate.renew(plan.tokens)
         self._access.logged = settings.log.access
-        self.shortcut.open = settings.log.access is not Logged.ALL and not self.data.leaving
+        self._journeys.timing = settings.server_timing
+        self.shortcut.open = _may_be_short(settings) and not self.data.leaving
         self.data.purge_method = self._purge_method if settings.purge_method else None
         if self._logs_installed:
             logs.set_level(settings.log.level)
@@ -119,8 +123,18 @@ class Service:
         stores = self.stores
         shelf = Shelf(stores.near, stores.ledger, stores.far, stores.log)
         fleet = Fleet(shelf, self._clock, stores.leases)
-        world = World(self._upstream, self.coder, self._clock)
+        observed = ObservedUpstream(self._upstream, self._clock)
+        world = World(observed, self.coder, self._clock)
         return Corridor(snapshot, fleet, self.purging, world)
+
+    def _trusts(self, peer: str | None) -> bool:
+        return self.corridor.snapshot.trusts(peer)
+
+    def _tunnelling(self) -> Tunnelling | None:
+        way: object = self._upstream
+        if not isinstance(way, Tunnels):
+            return None
+        return Tunnelling(ObservedTunnels(way, self._clock), self._clock)
 
     def _control(self) -> Control:
         stores, far = self.stores, self.stores.far
@@ -181,6 +195,8 @@ class Service:
         await self.coder.aclose()
         await self.stores.aclose()
         await self._upstream.aclose()
+        if self._tracer is not None:
+            await self._tracer.aclose()
         self._writer.close()
 
 
@@ -192,6 +208,12 @@ def _snapshot(plan: Plan) -> Snapshot:
         show_key=settings.cache_status.key,
         trusted_peers=tuple(settings.trusted_peers),
     )
+
+
+def _may_be_short(settings: Settings) -> bool:
+    """Tell whether answers may leave that nobody logs or measures."""
+    logged = settings.log.access is Logged.ALL
+    return not logged and settings.server_timing is not ServerTiming.ON
 
 
 def _standard_output() -> FileIO:

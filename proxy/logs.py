@@ -101,7 +101,7 @@ def install(writer: LineWriter, level: str) -> None:
     """Send every logger's records of `level` and above through `writer`."""
     logging.getLogger().handlers[:] = [JsonHandler(writer)]
     set_level(level)
-    for name in ("httpx", "httpcore", "asyncio"):
+    for name in ("httpx", "httpcore", "asyncio", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It has a line for every malformed request, which a client must not be able to order.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Protocol
 
+from proxy import extras
 from proxy.admin.auth import Token
 from proxy.admin.control import Outcome, Reloaded
 from proxy.engine.tasks import Tasks
@@ -91,6 +92,7 @@ class Written:
 
 
 def _plan(settings: Settings, name: str, environ: Mapping[str, str]) -> Plan:
+    extras.check(settings)
     return Plan(settings, ruleset(settings, name), tokens(settings, environ))
 
 
@@ -180,7 +182,7 @@ class Reloader:
             log.exception("the settings cannot be reloaded")
 
 
-_LISTENERS: Final = ("listen", "workers", "store", "edge", "drain")
+_LISTENERS: Final = ("listen", "workers", "store", "edge", "drain", "traces")
 
 
 def unchangeable(old: Settings, new: Settings) -> tuple[str, ...]:

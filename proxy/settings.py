@@ -15,6 +15,7 @@ from typing import Final, Self
 from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
 
 from proxy.admin.auth import Role, Token
+from proxy.edge.journeys import ServerTiming, TimingSwitch
 from proxy.edge.limits import Edge
 from proxy.errors import ConfigError
 from proxy.policy.terms import Timeouts
@@ -37,6 +38,7 @@ from proxy.sections import (
     Workers,
 )
 from proxy.store.redis.url import Location
+from proxy.trace.options import Traces
 
 PREFIX: Final = "SIDECACHE_"
 NESTED: Final = "__"
@@ -89,6 +91,10 @@ class Settings(Strict):
     """What is logged."""
     cache_status: CacheStatusField = CacheStatusField()
     """What the Cache-Status response field says."""
+    server_timing: TimingSwitch = ServerTiming.OFF
+    """Who gets Server-Timing: nobody, trusted peers with `Pragma: server-timing`, or everybody."""
+    traces: Traces | None = None
+    """Traces by OpenTelemetry; without this section, even an empty one, none are recorded."""
     rules: Rules = ()
     """The rules, in order: the first that matches wins, and the built-in rule comes last."""
 

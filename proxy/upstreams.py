@@ -4,7 +4,6 @@ This module must not know requests.
 """
 
 import ssl
-from importlib.util import find_spec
 
 from proxy.errors import ConfigError
 from proxy.sections import Upstream, UpstreamTls
@@ -22,8 +21,6 @@ def upstream(settings: Upstream) -> Gateway | HttpxUpstream:
     context = _context(settings.tls)
     if settings.engine == "own":
         return gateway(settings.url, _plan(settings, context))
-    if settings.http2 and find_spec("h2") is None:
-        raise ConfigError("upstream.http2: needs the extra: pip install 'sidecache[http2]'")
     return HttpxUpstream(
         settings.url[0],
         max_connections=settings.max_connections,

@@ -19,12 +19,15 @@ FLOORS = {
     "upstream": 4,
     "coding": 4,
     "edge": 4,
+    "trace": 4,
     "admin": 4,
     "sections": 5,
     "settings": 5,
+    "extras": 5,
     "logs": 5,
     "stores": 6,
     "upstreams": 6,
+    "traces": 6,
     "app": 7,
     "reload": 6,
     "cli": 8,
@@ -33,6 +36,7 @@ FLOORS = {
 NEIGHBOURS = {
     ("http", "errors"): "the ground of the ground",
     ("settings", "sections"): "a whole and its parts",
+    ("extras", "settings"): "what a setting needs is known beside it",
 }
 """Exceptions between rooms of one floor, each with its reason."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from proxy import extras
 from proxy.settings import load, ruleset
 
 
@@ -17,5 +18,6 @@ def validate(file: Path) -> None:
     """
     settings = load(file, {}, os.environ)
     ruleset(settings, str(file))
+    extras.check(settings)
     count = len(settings.rules)
     click.echo(f"{file}: ok ({count} rule{'' if count == 1 else 's'})")

@@ -17,6 +17,7 @@ from proxy.edge.cycle import Cycle
 from proxy.edge.doorway import Doorway
 from proxy.edge.extensions import DEPARTURE
 from proxy.edge.intake import Intake
+from proxy.edge.journeys import WANTED, Wanted
 from proxy.edge.lane import Lane
 from proxy.edge.outgoing import interim
 from proxy.edge.refusals import REFUSAL
@@ -37,6 +38,8 @@ class Answering(Intake):
     """Whether anything has been asked on this connection."""
     waiting = b""
     """Bytes that are not parsed yet: enough requests wait already."""
+    wanted: Wanted | None = None
+    """What the fast door has said of the request that it left to the other one."""
     answering: Cycle | None = None
     """The request that is being answered, or was last."""
     _leaving = False
@@ -85,7 +88,9 @@ class Answering(Intake):
     def begin(self, scope: dict[str, Any], *, expecting: bool, keep_alive: bool) -> None:
         """Answer a request, or let it wait for those before it."""
         staying = keep_alive and not self._leaving
-        if self.lane is not None and staying and not self.framed:
+        if self.wanted is not None:  # its answer is remembered already
+            scope[WANTED], self.wanted = self.wanted, None
+        elif self.lane is not None and staying and not self.framed:
             scope[ASKED] = self.lane.asked(scope["method"].encode(), self.url, scope["headers"])
         cycle = Cycle(self, scope, expecting=expecting, keep_alive=staying)
         scope["extensions"] = {**self.extensions, DEPARTURE: {"hear": cycle.hear}}

@@ -11,6 +11,7 @@ from proxy.edge.access import AccessLog
 from proxy.edge.connected import while_connected
 from proxy.edge.delivery import Delivery
 from proxy.edge.extensions import informer, tunnel_opener
+from proxy.edge.journeys import Journeys
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.edge.passage import Passage
 from proxy.edge.refusals import REFUSAL
@@ -18,6 +19,7 @@ from proxy.edge.requests import Receive, RequestBody, Scope, Send, refused, requ
 from proxy.edge.shortcut import ASKED, Shortcut
 from proxy.engine.answer import Answer
 from proxy.engine.corridor import Corridor
+from proxy.engine.journey import travelling
 from proxy.engine.stats import Stats
 from proxy.engine.tunnelling import Tunnelling, protocol_of
 from proxy.engine.visit import Visit
@@ -36,6 +38,7 @@ class Door:
         corridor: Corridor,
         stats: Stats,
         access: AccessLog,
+        journeys: Journeys,
         purge_method: PurgeMethod | None = None,
         *,
         edge: Edge = NO_LIMITS_SET,
@@ -45,6 +48,7 @@ class Door:
         self._corridor = corridor
         self._stats = stats
         self._access = access
+        self.journeys = journeys
         self.purge_method = purge_method
         self._edge = edge
         self._tunnelling = tunnelling
@@ -71,13 +75,27 @@ class Door:
             if REFUSAL in scope:
                 raise scope[REFUSAL]
             request = request_of(scope, self._edge)
+        except RequestError as error:
+            await delivery.refuse(refused(scope), error)
+            return
+        journey = delivery.journey = self.journeys.begin(scope, request)
+        if journey is None:
+            await self._answered(scope, request, receive, delivery)
+            return
+        with travelling(journey):
+            await self._answered(scope, request, receive, delivery)
+
+    async def _answered(
+        self, scope: Scope, request: Request, receive: Receive, delivery: Delivery
+    ) -> None:
+        try:
             if request.method == "PURGE" and self.purge_method is not None:
                 delivery.closing |= request.has_body
                 await delivery.deliver(request, await self.purge_method(request))
                 return
             visit = self._corridor.visit(request)
         except RequestError as error:
-            await delivery.refuse(refused(scope), error)
+            await delivery.refuse(request, error)
             return
         if b"upgrade" in request.fields:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree

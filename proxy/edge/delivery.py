@@ -10,9 +10,11 @@ from typing import Final
 from proxy.edge.access import AccessLog, Exchange
 from proxy.edge.cycle import PROMPT
 from proxy.edge.extensions import Informer
+from proxy.edge.journeys import timing_line
 from proxy.edge.refusals import advice
 from proxy.edge.requests import Send
 from proxy.engine.answer import Account, Answer, cut, failure, reason_of
+from proxy.engine.journey import Journey
 from proxy.engine.stats import Stats
 from proxy.errors import RequestError, Unsendable, UpstreamError
 from proxy.http import dates
@@ -38,6 +40,7 @@ class Delivery:
         self._sent = 0
         self.closing = False
         self.informer: Informer | None = None
+        self.journey: Journey | None = None
 
     async def refuse(self, request: Request, error: RequestError) -> None:
         """Answer a request that cannot be taken, and end the connection (9112 §11.2)."""
@@ -71,6 +74,8 @@ class Delivery:
         seconds = time.perf_counter() - self._started
         self._stats.record(account, seconds, sent)
         self._access.record(Exchange(request, status, account, time.time(), seconds, sent))
+        if self.journey is not None:
+            self.journey.end(status, account)
 
     def _instead(self, answer: Answer, error: Unsendable) -> Answer:
         """Return our own 502, in the place of an answer that HTTP/1.1 cannot carry."""
@@ -82,7 +87,7 @@ class Delivery:
             {
                 "type": "http.response.start",
                 "status": answer.status,
-                "headers": [*lines_of(answer), _CLOSE] if self.closing else lines_of(answer),
+                "headers": self._lines(answer),
                 PROMPT: answer.stream is None,
             }
         )
@@ -95,6 +100,13 @@ class Delivery:
     async def _part(self, chunk: bytes, *, more: bool) -> None:
         self._sent += len(chunk)
         await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    def _lines(self, answer: Answer) -> list[Line]:
+        lines = lines_of(answer)
+        if self.journey is not None and self.journey.timed:
+            seconds = time.perf_counter() - self._started
+            lines.append(timing_line(self.journey, answer.account, seconds))
+        return [*lines, _CLOSE] if self.closing else lines
 
 
 def lines_of(answer: Answer) -> list[Line]:

@@ -5,18 +5,23 @@ are those that the other door would write: both render a head in the same way, a
 it with two holes. This module must not know why an answer may be given again.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from time import perf_counter
 from typing import Final, Protocol
 
 from proxy.edge.delivery import lines_of
+from proxy.edge.journeys import Wanted
 from proxy.edge.outgoing import outgoing
 from proxy.engine.answer import Answer
+from proxy.engine.journey import Tracer
 from proxy.engine.ports import Clock
 from proxy.engine.recall import Asked, Memory, Recall
 from proxy.engine.stats import Stats
 from proxy.engine.visit import Visit
 from proxy.errors import Unsendable
+from proxy.http.message import Line
+from proxy.http.trace_context import TRACEPARENT
 
 ASKED: Final = "sidecache.asked"
 """The scope key of the request as its connection knows it, where its answer may be remembered."""
@@ -35,18 +40,31 @@ _JOINED: Final = 65_536
 
 
 class Wire(Protocol):
-    """A connection, as far as answers leave on it."""
+    """A connection, as far as answers leave on it.
+
+    `wanted` is what somebody wants to know of the request that is left to the other door.
+    """
+
+    wanted: Wanted | None
 
     def write(self, data: bytes) -> None:
         """Write, at once."""
 
 
 class Shortcut:
-    """The fast door of one listener, while it is `open`."""
+    """The fast door of one listener, while it is `open`; what is traced goes by the other."""
 
-    def __init__(self, recall: Recall, clock: Clock, stats: Stats, heads: int = HEADS) -> None:
+    def __init__(
+        self,
+        recall: Recall,
+        clock: Clock,
+        stats: Stats,
+        heads: int = HEADS,
+        tracer: Tracer | None = None,
+    ) -> None:
         self.open = True
-        """Not where each answer is to be logged, or to be the last on its connection."""
+        """Not where each answer is to be logged, measured, or to be the last on its connection."""
+        self._sample = None if tracer is None else tracer.sample
         self.believes = recall.believes
         self._recall = recall
         self._now = clock.now
@@ -64,19 +82,23 @@ class Shortcut:
             return False
         if self._give(wire, memory):
             return True
-        del self._heads[believed][head]
-        self._bytes -= _OVERHEAD + len(head)
+        if not memory.until:  # it has ended; else it is left to the other door
+            del self._heads[believed][head]
+            self._bytes -= _OVERHEAD + len(head)
         return False
 
     def give(self, wire: Wire, asked: Asked) -> Memory | None:
         """Answer a request that is remembered, and return what was."""
-        memory = self._recall.find(asked) if self.open else None
-        return memory if memory and self._give(wire, memory) else None
+        memory = self._recall.find(asked) if self.open and wire.wanted is None else None
+        if memory is None:
+            return None
+        traceparents = () if self._sample is None else _traceparents(asked.lines)
+        return memory if self._give(wire, memory, traceparents) else None
 
     def know(self, head: bytes, memory: Memory, *, believed: bool) -> None:
         """Learn by heart that `head`, all that came, is answered by `memory`: the second time."""
         known = self._heads[believed]
-        if len(head) > LONGEST or not self._again(head):
+        if len(head) > LONGEST or self._speaks_of_a_trace(head) or not self._again(head):
             return
         self._bytes += _OVERHEAD + len(head) if head not in known else 0
         known[head] = memory
@@ -91,10 +113,15 @@ class Shortcut:
         name = visit.boarded.snapshot.name
         self._recall.remember(asked, visit, answer, partial(pattern, asked.method, answer, name))
 
-    def _give(self, wire: Wire, memory: Memory) -> bool:
+    def _give(self, wire: Wire, memory: Memory, traceparents: tuple[bytes, ...] = ()) -> bool:
         began, now = perf_counter(), self._now()
         if not self._recall.holds(memory, now):
             return False
+        if self._sample is not None:
+            sample = self._sample(traceparents)
+            if sample is not None:
+                wire.wanted = Wanted(sample, timed=False)
+                return False
         stored, body = memory.stored, memory.body
         head = memory.head % (stored.age(now), stored.ttl(now))
         if len(body) <= _JOINED:
@@ -104,6 +131,10 @@ class Shortcut:
             wire.write(body)
         self._stats.record(memory.account, perf_counter() - began, len(body))
         return True
+
+    def _speaks_of_a_trace(self, head: bytes) -> bool:
+        """Tell whether a head has to be parsed to know if its request is traced."""
+        return self._sample is not None and TRACEPARENT in head.lower()
 
     def _again(self, head: bytes) -> bool:
         """Tell whether a head has come before, of late."""
@@ -137,6 +168,10 @@ def pattern(method: bytes, answer: Answer, name: str) -> bytes | None:
         return outgoing(answer.status, holed, method=told, version="1.1", keep_alive=True).head
     except Unsendable:
         return None
+
+
+def _traceparents(lines: Iterable[Line]) -> tuple[bytes, ...]:
+    return tuple(value.strip(b" \t") for name, value in lines if name == TRACEPARENT)
 
 
 def _escaped(text: bytes) -> bytes:

@@ -29,6 +29,7 @@ from proxy.engine.flights import (
     Unshareable,
     Validated,
 )
+from proxy.engine.journey import follow
 from proxy.engine.lastresort import LastResort
 from proxy.engine.ledger import Trust
 from proxy.engine.ports import World
@@ -123,6 +124,7 @@ class Corridor:
         ticket = flight.feed.reader()
         landing = await self._landing(flight, ticket, leading=False)
         if fits(visit, landing, flight, ledger):
+            follow(flight.journey)
             return await self._arrived(visit, landing, flight, ticket, collapsed=True)
         await ticket.aclose()
         if overtaken(visit.boarded, landing, flight, ledger):

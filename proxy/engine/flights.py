@@ -13,6 +13,7 @@ from typing import Any
 
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Feed, Reader
+from proxy.engine.journey import current
 from proxy.engine.ports import Held, Inbound
 from proxy.engine.purge import Born
 from proxy.engine.streams import RecodedFeed
@@ -77,7 +78,7 @@ class Flight:
     the other replicas from fetching the same, as long as it is held. `lasting` is one that goes on
     though nobody waits: a write may take place anyway, and what came of it has to be known.
     `recodings` are its feed in other codings, `kept` the entry that has come of it, and `home` is
-    where that lies.
+    where that lies. `journey` is what is noted of the request that began it.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Flight:
         self._landing: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self.attended = attended
+        self.journey = current()
 
     def depart(self, fetch: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start the fetch as a task of its own."""

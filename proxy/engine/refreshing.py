@@ -6,6 +6,7 @@ This module must not know how anything is fetched.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextvars import Context
 from dataclasses import replace
 from heapq import heappush, heappushpop
 from itertools import count
@@ -69,7 +70,9 @@ class Refreshing:
         self._heard.append(purge)
         if not self._works:
             self._works = True
-            self._corridor.tasks.hold(asyncio.create_task(self._work()))
+            # In a context of its own: what it fetches is not for the request that has purged.
+            work = asyncio.create_task(self._work(), context=Context())
+            self._corridor.tasks.hold(work)
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ import pytest
 
 from proxy.edge.access import AccessLog, Logged
 from proxy.edge.asgi import Door
+from proxy.edge.journeys import Journeys
 from proxy.engine.ports import Inbound, Outbound, Switched
 from proxy.engine.tunnelling import Tunnelling
 from proxy.errors import ClientGone, UpstreamBroken, UpstreamUnreachable
@@ -105,7 +106,13 @@ class Stage:
         self.lines: list[bytes] = []
         access = AccessLog(self.lines.append, Logged.ALL)
         tunnelling = Tunnelling(self.board, self.play.clock)
-        self.door = Door(self.play.corridor, self.play.stats, access, tunnelling=tunnelling)
+        self.door = Door(
+            self.play.corridor,
+            self.play.stats,
+            access,
+            Journeys(lambda _: False),
+            tunnelling=tunnelling,
+        )
         self.under({"cache": "off"})
 
     def under(self, *rules: dict[str, Any]) -> None:

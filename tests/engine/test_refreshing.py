@@ -5,13 +5,15 @@ import asyncio
 import pytest
 
 from proxy.engine import refreshing
+from proxy.engine.journey import Journey, current, travelling
 from proxy.engine.purge import Mode, Purge
 from proxy.engine.purging import Wait
 from proxy.engine.refreshing import Refreshing, asking_for
+from proxy.http.message import Request
 from proxy.rules import patterns
 from proxy.store.memory import MemoryStore
 from tests.engine.house import House
-from tests.engine.scripted import PATIENCE, Play, reply, settle
+from tests.engine.scripted import PATIENCE, Play, Reply, reply, settle
 
 FRESH = "Cache-Control: max-age=60"
 TAGGED = (FRESH, 'ETag: "1"', "Surrogate-Key: one")
@@ -51,6 +53,23 @@ async def test_the_hottest_is_fetched_again_first_and_once(play: Play) -> None:
     await idle()
     assert asked_for(play)[3:] == ["/hot", "/warm", "/cold"]
     assert (await play.get(target="/hot")).how == "hit; ttl=60; detail=fresh"
+
+
+async def test_what_it_fetches_is_not_for_whoever_has_purged(play: Play) -> None:
+    """Neither in their trace, nor in what their client is told of the upstream's time."""
+    watching(play)
+    await play.fill(*TAGGED)
+    seen: list[Journey | None] = []
+
+    def fetched(_: Request) -> Reply:
+        seen.append(current())
+        return reply(304, FRESH)
+
+    play.script(fetched)
+    with travelling(Journey(None)):
+        await play.purge("one", mode=Mode.REFRESH)
+    await idle()
+    assert seen == [None]
 
 
 async def test_what_was_not_purged_is_left_alone(play: Play) -> None:

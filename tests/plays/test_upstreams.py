@@ -157,12 +157,6 @@ def test_settings_choose_the_engine() -> None:
     assert isinstance(engine_of(settings(engine="httpx")), HttpxUpstream)
 
 
-def test_http_2_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.upstreams.find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match="http2"):
-        engine_of(settings(engine="httpx", http2=True))
-
-
 def test_files_of_certificates_are_read(tmp_path: Path) -> None:
     files = Authority(tmp_path).files("proxy")
     tls = {"ca": files.ca, "cert": files.certificate, "key": files.key}

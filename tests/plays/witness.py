@@ -14,6 +14,7 @@ import httptools
 
 from proxy.edge.delivery import lines_of
 from proxy.edge.intake import TARGET
+from proxy.edge.journeys import Wanted
 from proxy.edge.outgoing import outgoing
 from proxy.edge.requests import request_of
 from proxy.edge.shortcut import Shortcut, Wire
@@ -46,6 +47,14 @@ class Recorder:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.written = b""
+
+    @property
+    def wanted(self) -> Wanted | None:
+        return self.wire.wanted
+
+    @wanted.setter
+    def wanted(self, wanted: Wanted | None) -> None:
+        self.wire.wanted = wanted
 
     def write(self, data: bytes) -> None:
         self.written += data
