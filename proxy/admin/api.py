@@ -8,14 +8,14 @@ from typing import Any, Final
 from fastapi import FastAPI, Response
 
 from proxy import __version__
-from proxy.admin import entries, explain, problems, purges, reload, state, warm
+from proxy.admin import entries, explain, problems, profile, purges, reload, state, warm
 from proxy.admin.auth import Gate
 from proxy.admin.control import Control, Phase
 from proxy.admin.metrics import CONTENT_TYPE
 
 _ROUTERS: Final = (
     *(purges.router, explain.router, entries.router),
-    *(state.router, reload.router, warm.router),
+    *(state.router, reload.router, warm.router, profile.router),
 )
 _ABOUT: Final = """What operators see and do of one Sidecache.
 

@@ -34,7 +34,7 @@ class Role(Enum):
 
     READ: to look at everything; no secret is ever shown.
     PURGE: to purge.
-    ADMIN: to warm, which sends requests to the upstream, and to reload.
+    ADMIN: to warm, which sends requests to the upstream, to reload, and to profile.
     """
 
     READ = "read"

@@ -21,10 +21,12 @@ _DESCRIPTIONS: Final = {
     401: "No token, or an unknown one",
     403: "A token whose role is too small, or none configured",
     404: "Not known here",
+    409: "Someone else does the same just now",
     413: "The body is larger than 1 MiB",
     415: "The body is not JSON",
     422: "Something in the request is wrong; the detail says where, and what would be right",
     429: "Too many failed attempts",
+    501: "An extra is not installed; the detail says which",
     503: "The shared store cannot be reached",
 }
 

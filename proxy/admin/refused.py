@@ -14,10 +14,12 @@ TITLES: Final = {
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    409: "Conflict",
     413: "Content too large",
     415: "Unsupported media type",
     422: "Invalid request",
     429: "Too many requests",
+    501: "Not installed",
     503: "Unavailable",
 }
 

@@ -143,7 +143,7 @@ READING = [
     "/v1/config",
     "/v1/replicas",
 ]
-CHANGING = ["/v1/purge", "/v1/warm", "/v1/config/reload"]
+CHANGING = ["/v1/purge", "/v1/warm", "/v1/config/reload", "/v1/profile"]
 
 
 @pytest.mark.parametrize("path", READING)
