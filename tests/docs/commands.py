@@ -13,7 +13,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent.parent
 PAGES: Final = (
     *("README.md", "docs/deploy.md", "docs/redis.md", "docs/security.md", "docs/runbook.md"),
-    *("docs/purging.md", "helm/sidecache/README.md"),
+    *("docs/purging.md", "docs/traces.md", "helm/sidecache/README.md"),
 )
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,14 @@ def make(command: Command, world: World) -> None:
 
 
 def pip(command: Command, world: World) -> None:
-    """Hold that the package can be made and installed."""
-    assert command.words == ["pip", "install", "."]
+    """Hold that the package can be made and installed, and has the extras."""
+    _, verb, package = command.words
+    here, _, named = package.rstrip("]").partition("[")
+    assert (verb, here) == ("install", ".")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert {*named.split(",")} - {""} <= extras.keys()
     flags = ("--dry-run", "--quiet", "--no-deps", "--no-index", "--no-build-isolation")
     ended = done(world, "python", "-m", "pip", "install", *flags, ".")
     assert ended.returncode == 0, ended.stderr

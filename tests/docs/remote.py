@@ -4,6 +4,7 @@ By what is rendered and by what the client itself checks; `make image`, `make po
 do more.
 """
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -109,6 +110,7 @@ def kubectl(command: Command, world: World) -> None:
         "apply": _applied,
         "patch": _patched,
         "label": _labelled,
+        "debug": _debugged,
     }[words[0]](words, world)
 
 
@@ -163,6 +165,23 @@ def _patched(words: list[str], world: World) -> None:
 def _labelled(words: list[str], world: World) -> None:
     del world
     assert words[-1].partition("=")[2] in LEVELS
+
+
+def _debugged(words: list[str], world: World) -> None:
+    at = words.index("--")
+    told = dict(word.split("=", 1) for word in words[:at] if word.startswith("--"))
+    ended = done(world, "kubectl", "debug", "--help")
+    assert all(f"\n    {flag}=" in ended.stdout for flag in told)
+    containers = [
+        each["name"]
+        for deployment in _gateway()
+        if deployment["kind"] == "Deployment"
+        for each in deployment["spec"]["template"]["spec"]["containers"]
+    ]
+    assert told["--target"] in containers
+    own = json.loads((ROOT / told["--custom"]).read_text())["securityContext"]
+    assert own["capabilities"]["add"] == ["SYS_PTRACE"]
+    assert "py-spy dump --pid 1" in words[-1]
 
 
 def _flags(words: list[str] | tuple[str, ...], name: str) -> list[str]:

@@ -43,6 +43,7 @@ class World:
             "$SIDECACHE_ADMIN_TOKEN": TOKEN,
             "--upstream URL": f"--upstream http://127.0.0.1:{self.api}",
             " FILE": " config/sidecache.yaml",
+            "?seconds=10": "?seconds=1",
         }.items():
             text = text.replace(name, value)
         return text
