@@ -160,9 +160,9 @@ class Service:
         yield DeclaredCollector("coding", self.coder.stats)
         yield ReloadCollector(self.reloader)
         if isinstance(self._upstream, Gateway):
-            transport = self._upstream.transport
-            yield DeclaredCollector("upstream", transport.stats)
-            yield AddressesCollector(transport.members.states)
+            dispatcher = self._upstream.dispatcher
+            yield DeclaredCollector("upstream", dispatcher.stats)
+            yield AddressesCollector(dispatcher.members.states)
         if (shared := self.stores.shared) is not None:
             yield SharedCollector(shared.link, shared.log)
             yield DeclaredCollector("shared", shared.entries.stats)

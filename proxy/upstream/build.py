@@ -10,6 +10,7 @@ import httpx
 
 from proxy.upstream.address import Address, Origin
 from proxy.upstream.breaker import BreakerTerms
+from proxy.upstream.dispatch import Dispatcher
 from proxy.upstream.gate import Gate
 from proxy.upstream.gateway import Gateway
 from proxy.upstream.health import Checks, HealthTerms
@@ -17,7 +18,6 @@ from proxy.upstream.members import Members
 from proxy.upstream.pool import Keep, Pool, Room
 from proxy.upstream.retry import RetryBudget, RetryTerms
 from proxy.upstream.stats import UpstreamStats
-from proxy.upstream.transport import PoolTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ def gateway(
 
     members = Members(origins, pool, plan.breaker, stats, draw)
     gate = Gate(plan.most, plan.queue, stats)
-    transport = PoolTransport(members, gate, RetryBudget(plan.retry), stats)
+    dispatcher = Dispatcher(members, gate, RetryBudget(plan.retry), stats)
     checks = None if plan.health is None else Checks(members, plan.health)
-    return Gateway(transport, queue_seconds=plan.queue_seconds, checks=checks)
+    return Gateway(dispatcher, queue_seconds=plan.queue_seconds, checks=checks)
 
 
 def tls_context(

@@ -7,17 +7,15 @@ does not come to a clean end takes its connection with it. This module must not 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from math import inf
 from typing import Final
 
 import httpx
 
+from proxy.upstream.call import Call
 from proxy.upstream.connection import Connection
 from proxy.upstream.faults import EXPIRED, Vanished
 from proxy.upstream.head import Framing, Malformed, ResponseHead
 from proxy.upstream.parser import ResponseParser
-from proxy.upstream.request import Outgoing
-from proxy.upstream.waits import Waits
 
 HIGH: Final = 262_144
 """Bytes that may wait to be taken before no more are read."""
@@ -27,9 +25,8 @@ LOW: Final = 65_536
 class Exchange:
     """One request and its response.
 
-    `ended` is called once, when the connection is no longer needed; the body may still wait to be
-    taken. `deadline` is the loop's time at which all has to be over, `expired_in` the phase in
-    which it ran out of time.
+    `ended` is called with it once, when the connection is no longer needed; the body may still wait
+    to be taken. `expired_in` is the phase in which it ran out of time.
     """
 
     __slots__ = (
@@ -38,26 +35,25 @@ class Exchange:
         *("expired_in", "touched"),
     )
 
-    def __init__(  # noqa: PLR0913 - the parts of one exchange
+    def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         connection: Connection,
-        outgoing: Outgoing,
-        waits: Waits,
-        *,
-        deadline: float = inf,
-        informed: Callable[[ResponseHead], None] | None = None,
-        ended: Callable[[], None] = lambda: None,
+        call: Call,
+        ended: Callable[["Exchange"], None],
     ) -> None:
+        outgoing = call.outgoing
         self.touched = False
         self.expired_in: str | None = None
         self._loop = loop
         self._connection = connection
         self._outgoing = outgoing
-        self._waits = waits
-        self._deadline = deadline
+        self._waits = call.waits
+        self._deadline = call.deadline
         self._ended = ended
-        self._parser = ResponseParser(outgoing.method, upgrade=outgoing.upgrade, informed=informed)
+        self._parser = ResponseParser(
+            outgoing.method, upgrade=outgoing.upgrade, informed=call.informed
+        )
         self._head: asyncio.Future[ResponseHead] = loop.create_future()
         self._chunks: deque[bytes] = deque()
         self._held = 0
@@ -280,7 +276,7 @@ class Exchange:
         self._over = True
         self._connection.finish(clean=clean)
         self._wake()
-        self._ended()
+        self._ended(self)
 
     def _fail(self, error: Exception) -> None:
         if self._over:
@@ -291,4 +287,4 @@ class Exchange:
             self._head.set_exception(error)
         self._connection.abort()
         self._wake()
-        self._ended()
+        self._ended(self)

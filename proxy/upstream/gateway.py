@@ -1,35 +1,38 @@
-"""The gateway: the engine's `Upstream` on our own transport.
+"""The gateway: the engine's `Upstream` on our own dispatcher.
 
 Errors are mapped at the rim. This module must not know what a response means to the cache.
 """
 
 from collections.abc import AsyncIterator
-from typing import Final
-
-import httpx
+from functools import lru_cache
+from math import inf
+from typing import Self
 
 from proxy.engine.ports import Outbound, Switched
-from proxy.http.message import Fields, Head
+from proxy.http.message import Head
+from proxy.policy.terms import Timeouts
+from proxy.upstream.call import Call
+from proxy.upstream.dispatch import Answered, Dispatcher
+from proxy.upstream.exchange import Exchange
+from proxy.upstream.head import Framing, ResponseHead
 from proxy.upstream.health import Checks
-from proxy.upstream.rim import FOREIGN, ours, request_of
-from proxy.upstream.transport import Informed, PoolTransport
+from proxy.upstream.request import Outgoing
+from proxy.upstream.rim import FOREIGN, fields_of, ours
 from proxy.upstream.tunnel import Tunnel
-
-_NOWHERE: Final = httpx.URL("http://upstream")
-"""Where a request goes is the transport's business."""
+from proxy.upstream.waits import Waits
 
 
 class Gateway:
-    """An `Upstream` on the transport; `queue_seconds` is how long a request waits for a place."""
+    """An `Upstream` on the dispatcher; `queue_seconds` is how long a request waits for a place."""
 
     def __init__(
         self,
-        transport: PoolTransport,
+        dispatcher: Dispatcher,
         *,
         queue_seconds: float = 1.0,
         checks: Checks | None = None,
     ) -> None:
-        self.transport = transport
+        self.dispatcher = dispatcher
         self._queue_seconds = queue_seconds
         self._checks = checks
 
@@ -40,36 +43,24 @@ class Gateway:
 
     async def send(self, outbound: Outbound) -> "PooledInbound":
         """See `Upstream.send`."""
-        return PooledInbound(await self._response(outbound))
+        return PooledInbound(*await self._answered(outbound))
 
     async def open(self, outbound: Outbound) -> "Switched | PooledInbound":
         """See `Tunnels.open`."""
-        response = await self._response(outbound)
-        inbound, tunnel = PooledInbound(response), response.extensions.get("network_stream")
-        return inbound if tunnel is None else Switched(inbound.head, OpenTunnel(tunnel))
+        head, exchange = await self._answered(outbound)
+        inbound = PooledInbound(head, exchange)
+        if head.framing is not Framing.TUNNEL:
+            return inbound
+        return Switched(inbound.head, OpenTunnel(Tunnel(exchange)))
 
-    async def _response(self, outbound: Outbound) -> httpx.Response:
-        waits = outbound.timeouts
-        timeout = {
-            "pool": self._queue_seconds,
-            "connect": waits.connect,
-            "write": waits.between_bytes,
-            "first_byte": waits.first_byte,
-            "between_bytes": waits.between_bytes,
-            "total": waits.total,
-            "tunnel": waits.tunnel,
-        }
-        request = request_of(
-            outbound,
-            _NOWHERE,
-            {
-                "timeout": timeout,
-                "repeatable": outbound.repeatable,
-                "informational": _informed(outbound),
-            },
-        )
+    async def _answered(self, outbound: Outbound) -> Answered:
+        request = outbound.request
         try:
-            return await self.transport.handle_async_request(request)
+            outgoing = Outgoing(request.method, request.target, fields_of(outbound), outbound.body)
+            waits = _waits(outbound.timeouts, self._queue_seconds)
+            return await self.dispatcher.send(
+                Call(outgoing, waits, outbound.repeatable, outbound.informed)
+            )
         except FOREIGN as error:
             raise ours(error) from error
 
@@ -77,34 +68,40 @@ class Gateway:
         """Close every connection."""
         if self._checks is not None:
             await self._checks.aclose()
-        await self.transport.aclose()
+        await self.dispatcher.aclose()
 
 
 class PooledInbound:
-    """An `Inbound` on a response of the transport."""
+    """An `Inbound` on an exchange; its own iterator, as it is read once."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-        version = response.extensions["http_version"].decode("ascii").removeprefix("HTTP/")
-        self.head = Head(response.status_code, Fields(response.headers.raw), version)
+    __slots__ = ("_exchange", "head")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body without its transfer coding and with its content coding."""
-        stream = self._response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - for the type checker
+    def __init__(self, head: ResponseHead, exchange: Exchange) -> None:
+        self.head = Head(head.status, head.fields, head.version)
+        self._exchange = exchange
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Return the body without its transfer coding and with its content coding."""
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in stream:
-                yield chunk
-        except FOREIGN as error:
-            raise ours(error) from error
-        finally:
-            await stream.aclose()
+            piece = await self._exchange.read()
+        except BaseException as error:
+            self._exchange.close()
+            if isinstance(error, FOREIGN):
+                raise ours(error) from error
+            raise
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
     async def aclose(self) -> None:
         """Give up the rest, and the connection with it where that is not all here."""
-        stream = self._response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - for the type checker
-        await stream.aclose()
+        self._exchange.close()
 
 
 class OpenTunnel:
@@ -136,6 +133,15 @@ class OpenTunnel:
         await self._tunnel.aclose()
 
 
-def _informed(outbound: Outbound) -> Informed | None:
-    told = outbound.informed
-    return None if told is None else lambda status, lines: told(Head(status, Fields(lines)))
+@lru_cache(maxsize=1024)
+def _waits(timeouts: Timeouts, queue: float) -> Waits:
+    """Return a rule's time-outs as the pool has them; there are as many as there are rules."""
+    return Waits(
+        pool=queue,
+        connect=timeouts.connect,
+        write=timeouts.between_bytes,
+        first_byte=timeouts.first_byte,
+        between_bytes=timeouts.between_bytes,
+        total=inf if timeouts.total is None else timeouts.total,
+        tunnel=timeouts.tunnel,
+    )

@@ -10,11 +10,11 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from proxy.http.message import Fields, Line
+
 MAX_HEAD: Final = 65_536
 """Bytes of one head."""
 MAX_FIELDS: Final = 200
-
-Line = tuple[bytes, bytes]
 
 _ALLOWED: Final = bytes({*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)})
 _VERSIONS: Final = frozenset({b"HTTP/1.0", b"HTTP/1.1"})
@@ -22,6 +22,8 @@ _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 _BODYLESS: Final = frozenset({204, 304})
 _LARGEST: Final = 599
 SWITCHING: Final = 101
+
+Values = tuple[bytes, ...]
 
 
 class Malformed(Exception):
@@ -49,7 +51,7 @@ class ResponseHead:
     status: int
     version: str
     reason: bytes
-    lines: tuple[Line, ...]
+    fields: Fields
     framing: Framing
     length: int
     keep_alive: bool
@@ -149,26 +151,27 @@ def _head(block: bytes, wire: Wire, status: int, to_head: bool, upgrade: bool) -
         raise Malformed("there is no such status")
     if status == SWITCHING and not upgrade:
         raise Malformed("a change of protocol that nobody asked for")  # 9110 §15.2.2
-    version = block[5:8].decode()
-    lengths, codings, options = _framing_fields(wire.lines)
+    version = "1.1" if block[7:8] == b"1" else "1.0"
+    fields = Fields(wire.lines)
+    lengths, codings = fields.all(b"content-length"), fields.all(b"transfer-encoding")
     if lengths and codings:
         raise Malformed("both a length and a transfer coding")  # 9112 §6.3: an attempt to smuggle
     if len(lengths) > 1:
         raise Malformed("more than one length")  # 9110 §8.6: it may be refused even if they agree
-    if codings and (codings != [b"chunked"] or version == "1.0"):
+    if codings and (version == "1.0" or [each.lower() for each in codings] != [b"chunked"]):
         raise Malformed("a transfer coding other than chunked")  # 9112 §6.1, §7
     return ResponseHead(
         status=status,
         version=version,
         reason=wire.reason,
-        lines=tuple(wire.lines),
+        fields=fields,
         framing=_framing(status, to_head, lengths, codings),
         length=int(lengths[0]) if lengths else 0,
-        keep_alive=b"close" not in options and (version == "1.1" or b"keep-alive" in options),
+        keep_alive=_keep_alive(version, fields.all(b"connection")),
     )
 
 
-def _framing(status: int, to_head: bool, lengths: list[bytes], codings: list[bytes]) -> Framing:  # noqa: FBT001 - see parse
+def _framing(status: int, to_head: bool, lengths: Values, codings: Values) -> Framing:  # noqa: FBT001 - see parse
     """Return what ends the body: the first that holds (9112 §6.3)."""
     if status == SWITCHING:
         return Framing.TUNNEL
@@ -179,16 +182,6 @@ def _framing(status: int, to_head: bool, lengths: list[bytes], codings: list[byt
     return Framing.LENGTH if lengths else Framing.END
 
 
-def _framing_fields(lines: list[Line]) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    options: list[bytes] = []
-    for name, value in lines:
-        size = len(name)
-        if size == 14 and name.lower() == b"content-length":  # noqa: PLR2004 - its own length
-            lengths.append(value)
-        elif size == 17 and name.lower() == b"transfer-encoding":  # noqa: PLR2004 - its own length
-            codings.append(value.lower())
-        elif size == 10 and name.lower() == b"connection":  # noqa: PLR2004 - its own length
-            options += (option.strip(b" \t").lower() for option in value.split(b","))
-    return lengths, codings, options
+def _keep_alive(version: str, values: Values) -> bool:
+    options = [option.strip(b" \t").lower() for each in values for option in each.split(b",")]
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)

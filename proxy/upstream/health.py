@@ -12,6 +12,8 @@ from typing import Final
 import httpx
 
 from proxy.engine.tasks import Tasks
+from proxy.http.message import Fields
+from proxy.upstream.call import Call
 from proxy.upstream.exchange import Exchange
 from proxy.upstream.members import Member, Members
 from proxy.upstream.request import Outgoing
@@ -93,15 +95,14 @@ class Checks:
     async def _check(self, member: Member) -> bool:
         seconds = self._terms.timeout
         waits = Waits(first_byte=seconds, between_bytes=seconds, connect=seconds, total=seconds)
-        fields = {"Host": self._terms.host, "User-Agent": "sidecache-health"}
-        target = {"target": self._terms.path.encode()}
-        request = httpx.Request("GET", "http://upstream", headers=fields, extensions=target)
+        agent = (b"User-Agent", b"sidecache-health")
+        fields = Fields(((b"Host", self._terms.host.encode()), agent))
+        outgoing = Outgoing("GET", self._terms.path.encode(), fields)
         loop = asyncio.get_running_loop()
         try:
             connection = member.pool.take() or await member.pool.connect(seconds)
-            exchange = Exchange(
-                loop, connection, Outgoing(request), waits, deadline=loop.time() + seconds
-            )
+            call = Call(outgoing, waits, deadline=loop.time() + seconds)
+            exchange = Exchange(loop, connection, call, lambda _: None)
             head = await exchange.send()
             while await exchange.read():
                 pass

@@ -19,7 +19,7 @@ from anyio.streams.tls import TLSStream
 from proxy.engine.ports import Outbound
 from proxy.errors import UpstreamBroken, UpstreamUnreachable
 from proxy.http.message import Fields, Head
-from proxy.upstream.rim import ours, request_of
+from proxy.upstream.rim import fields_of, ours
 
 _BODYLESS: Final = frozenset({204, 304})
 _FINAL: Final = range(200, 600)
@@ -88,7 +88,7 @@ class HttpxUpstream:
             "write": waits.between_bytes,
         }
         extensions = {"timeout": timeout, "trace": connection.trace}
-        request = request_of(outbound, self._url, extensions)
+        request = _request_of(outbound, self._url, extensions)
         shard = min(self._shards, key=attrgetter("busy"))
         with shard.while_sending():
             response = await shard.transport.handle_async_request(request)
@@ -163,6 +163,31 @@ class HttpxInbound:
         if not self._response.extensions["http_version"].startswith(b"HTTP/2"):
             _refuse_surplus(self._response.stream)
         await self._response.aclose()
+
+
+class _Upload(httpx.AsyncByteStream):
+    """A request's body, or none."""
+
+    def __init__(self, body: AsyncIterator[bytes] | None) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._body is not None:
+            async for chunk in self._body:
+                yield chunk
+
+
+def _request_of(outbound: Outbound, url: httpx.URL, extensions: dict[str, Any]) -> httpx.Request:
+    """Return httpx's request for ours; target, fields and method go out as they are."""
+    request = httpx.Request(
+        outbound.request.method,
+        url,
+        headers=fields_of(outbound).lines,
+        stream=_Upload(outbound.body),
+        extensions={"target": outbound.request.target, **extensions},
+    )
+    request.method = outbound.request.method  # httpx writes it in capitals, 9110 §9.1 does not
+    return request
 
 
 @cache

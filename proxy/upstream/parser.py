@@ -10,6 +10,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpResponseParser
 
+from proxy.http.message import Head
 from proxy.upstream.head import Framing, Malformed, ResponseHead, Wire, check_beginning, parse
 
 MAX_INTERIM: Final = 32
@@ -39,7 +40,7 @@ class ResponseParser:
         method: str,
         *,
         upgrade: bool = False,
-        informed: Callable[[ResponseHead], None] | None = None,
+        informed: Callable[[Head], None] | None = None,
     ) -> None:
         self.head: ResponseHead | None = None
         self.complete = False
@@ -98,7 +99,7 @@ class ResponseParser:
         if self._interims > MAX_INTERIM:
             raise Malformed("too many interim responses")
         if self._informed is not None:
-            self._informed(head)
+            self._informed(Head(head.status, head.fields, head.version))
 
     def _begin(self, head: ResponseHead, wire: Wire, llhttp: HttpResponseParser) -> None:
         self.head = head

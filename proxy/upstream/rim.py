@@ -1,11 +1,9 @@
-"""The rim: httpx's errors become ours here, and ours become httpx's requests.
+"""The rim: what both engines share between the engine's port and httpx's vocabulary.
 
-What both engines share on the way from the engine's port to httpx's vocabulary. This module must
-not know what a response means to the cache.
+Foreign errors become ours here. This module must not know what a response means to the cache.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -18,7 +16,7 @@ from proxy.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from proxy.http.message import Line
+from proxy.http.message import Fields
 
 ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
     (httpx.PoolTimeout, UpstreamBusy),
@@ -31,6 +29,8 @@ ERRORS: Final[tuple[tuple[type[Exception], type[SidecacheError]], ...]] = (
 
 FOREIGN: Final = (httpx.HTTPError, httpx.StreamError)
 
+_ANSWERED: Final = frozenset({b"expect"})
+
 
 def ours(error: Exception) -> SidecacheError:
     """Return our error for one of httpx's."""
@@ -41,34 +41,9 @@ def ours(error: Exception) -> SidecacheError:
     return kind(text or type(error).__name__)
 
 
-class Upload(httpx.AsyncByteStream):
-    """A request's body, or none."""
-
-    def __init__(self, body: AsyncIterator[bytes] | None) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._body is not None:
-            async for chunk in self._body:
-                yield chunk
-
-
-def request_of(outbound: Outbound, url: httpx.URL, extensions: dict[str, Any]) -> httpx.Request:
-    """Return httpx's request for ours; target, fields and method go out as they are."""
-    request = httpx.Request(
-        outbound.request.method,
-        url,
-        headers=_lines(outbound),
-        stream=Upload(outbound.body),
-        extensions={"target": outbound.request.target, **extensions},
-    )
-    request.method = outbound.request.method  # httpx writes it in capitals, 9110 §9.1 does not
-    return request
-
-
-def _lines(outbound: Outbound) -> list[Line]:
-    fields = outbound.request.fields
-    lines = [line for line in fields if line[0].lower() != b"expect"]  # answered at the edge
+def fields_of(outbound: Outbound) -> Fields:
+    """Return a request's fields with its framing, and without what is answered at the edge."""
+    fields = outbound.request.fields.without(_ANSWERED)
     if outbound.body is not None and b"content-length" not in fields:
-        lines.append((b"Transfer-Encoding", b"chunked"))
-    return lines
+        return fields.plus((b"Transfer-Encoding", b"chunked"))
+    return fields

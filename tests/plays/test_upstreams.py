@@ -117,7 +117,7 @@ async def test_what_is_counted_of_the_way_is_told(upstream: ScriptedUpstream) ->
         await proxy.ask("/two")
         engine = proxy.service._upstream  # noqa: SLF001 - what is counted there
         assert isinstance(engine, Gateway)
-        transport = engine.transport
+        transport = engine.dispatcher
         metrics = [
             *DeclaredCollector("upstream", transport.stats).collect(),
             *AddressesCollector(transport.members.states).collect(),

@@ -73,7 +73,7 @@ async def test_whatever_is_cancelled_whenever(seed: int) -> None:
     server = await asyncio.start_server(marked, "127.0.0.1", 0, limit=2**20)
     port = server.sockets[0].getsockname()[1]
     pool = gateway([f"http://127.0.0.1:{port}"], Plan(most=8, queue=1000, queue_seconds=30))
-    stats = pool.transport.stats
+    stats = pool.dispatcher.stats
     done = 0
     for _ in range(8):
         tasks = [asyncio.create_task(one(pool, chance.randrange(10**6), chance)) for _ in range(25)]
@@ -88,7 +88,7 @@ async def test_whatever_is_cancelled_whenever(seed: int) -> None:
     assert done > 20
     assert (stats.in_flight, stats.waiting) == (0, 0)
     assert stats.open == stats.idle <= 8
-    assert all(member.in_flight == 0 for member in pool.transport.members)
+    assert all(member.in_flight == 0 for member in pool.dispatcher.members)
     async with asyncio.timeout(30):
         again = [one(pool, number, random.Random(1)) for number in range(8)]  # noqa: S311 - see above
         await asyncio.gather(*again)
@@ -119,7 +119,7 @@ async def test_cancelled_between_an_early_answer_and_the_end_of_its_upload() -> 
         with pytest.raises(asyncio.CancelledError):
             await asking
         await asyncio.wait_for(origin.heard[0].gone.wait(), 10)
-        stats = pool.transport.stats
+        stats = pool.dispatcher.stats
         assert (stats.in_flight, stats.open) == (0, 0)
-        assert all(member.in_flight == 0 for member in pool.transport.members)
+        assert all(member.in_flight == 0 for member in pool.dispatcher.members)
         await pool.aclose()

@@ -38,7 +38,7 @@ async def test_requests_go_to_all_and_most_to_the_least_busy() -> None:
 
 async def test_who_refuses_is_left_alone_and_nobody_notices(origin: ScriptedUpstream) -> None:
     pool = gateway([origin.url, f"http://127.0.0.1:{free_port()}"])
-    stats = pool.transport.stats
+    stats = pool.dispatcher.stats
     for _ in range(30):
         origin.reply(ok())
         body = pieces(b"a")  # a body is no hindrance: nothing of it has been read
@@ -79,7 +79,7 @@ async def test_an_upstream_that_fails_is_left_alone_and_tried_again(
     terms = BreakerTerms(failures=3, shortest=0.2, longest=0.2)
     url = origin.url if how != "refused" else f"http://127.0.0.1:{free_port()}"
     pool = gateway([url], Plan(breaker=terms), draw=lambda: 0.999)
-    (member,) = pool.transport.members
+    (member,) = pool.dispatcher.members
     error = {"refused": UpstreamUnreachable, "silent": UpstreamTimeout, "broken": UpstreamBroken}
     for _ in range(3):
         origin.reply(asyncio.Event() if how == "silent" else End.CLOSE)
@@ -88,13 +88,13 @@ async def test_an_upstream_that_fails_is_left_alone_and_tried_again(
     assert member.breaker.state is State.OPEN
     with pytest.raises(UpstreamUnreachable, match="left alone"):
         await pool.send(outbound())
-    assert pool.transport.stats.failed_fast == 1
+    assert pool.dispatcher.stats.failed_fast == 1
     await asyncio.sleep(0.25)
     if how != "refused":
         for _ in range(2):
             origin.reply(ok(b"good"))
             assert await read(await pool.send(outbound())) == b"good"
-        assert pool.transport.members.states()["closed"] == 1
+        assert pool.dispatcher.members.states()["closed"] == 1
     await pool.aclose()
 
 
@@ -123,7 +123,7 @@ async def test_retries_have_a_budget(origin: ScriptedUpstream) -> None:
     origin.reply(End.CLOSE)
     with pytest.raises(UpstreamBroken):
         await pool.send(outbound(repeatable=True))
-    stats = pool.transport.stats
+    stats = pool.dispatcher.stats
     assert (stats.retries, stats.retries_spared) == (0, 1)
     await pool.aclose()
 
@@ -243,7 +243,7 @@ async def test_who_fails_its_checks_gets_no_requests() -> None:
             ill.reply(ok(status=status))
             well.reply(ok())
             await checks.once()
-        assert pool.transport.members.states() == {
+        assert pool.dispatcher.members.states() == {
             "closed": 1,
             "open": 0,
             "probing": 0,
@@ -259,7 +259,7 @@ async def test_who_fails_its_checks_gets_no_requests() -> None:
             ill.reply(ok())
             well.reply(ok())
             await checks.once()
-        assert pool.transport.members.states()["closed"] == 2
+        assert pool.dispatcher.members.states()["closed"] == 2
         await pool.aclose()
 
 
@@ -269,7 +269,7 @@ async def test_checks_that_all_fail_are_not_believed(origin: ScriptedUpstream) -
     for _ in range(3):
         origin.reply(ok(status="404 Not Found"))
     pool.start()
-    await origin.until(lambda: pool.transport.members.states()["unwell"] == 1)
+    await origin.until(lambda: pool.dispatcher.members.states()["unwell"] == 1)
     await pool._checks.aclose()  # type: ignore[union-attr]  # noqa: SLF001 - it checks no more
     origin.reply(ok())
     assert await read(await pool.send(outbound())) == b"hello"
@@ -281,7 +281,7 @@ async def test_checks_that_all_fail_are_not_believed(origin: ScriptedUpstream) -
 
 async def test_who_waits_is_let_in_in_order(origin: ScriptedUpstream) -> None:
     pool = gateway([origin.url], Plan(most=1, queue=2, queue_seconds=10))
-    stats = pool.transport.stats
+    stats = pool.dispatcher.stats
     hold = asyncio.Event()
     origin.reply(hold, ok())
     first = asyncio.create_task(pool.send(outbound(target=b"/1")))
@@ -330,7 +330,7 @@ async def test_an_idle_connection_makes_room_for_one_elsewhere() -> None:
             one.reply(ok(b"1"))
             two.reply(ok(b"2"))
             seen[int(await read(await pool.send(outbound())))] += 1
-            assert pool.transport.stats.open == 1
+            assert pool.dispatcher.stats.open == 1
         assert len(seen) == 2
         await pool.aclose()
 
@@ -357,5 +357,5 @@ async def test_time_outs_are_counted_by_phase(origin: ScriptedUpstream) -> None:
     inbound = await pool.send(outbound(times=SHORT))
     with pytest.raises(UpstreamTimeout):
         await read(inbound)
-    assert pool.transport.stats.timeouts == {"first_byte": 1, "between_bytes": 1}
+    assert pool.dispatcher.stats.timeouts == {"first_byte": 1, "between_bytes": 1}
     await pool.aclose()

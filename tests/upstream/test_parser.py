@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.upstream.head import MAX_HEAD, Framing, Malformed, ResponseHead
+from proxy.http.message import Head
+from proxy.upstream.head import MAX_HEAD, Framing, Malformed
 from proxy.upstream.parser import MAX_INTERIM, ResponseParser
 from tests.plays.scripted import chunked, crumbs, ok, response
 
@@ -42,7 +43,7 @@ class Seen:
     """What a parser made of a stream of bytes, to its end."""
 
     def __init__(self, method: str, data: bytes, cuts: list[int], *, upgrade: bool) -> None:
-        self.interims: list[ResponseHead] = []
+        self.interims: list[Head] = []
         self.body = b""
         self.error: str | None = None
         self.parser = ResponseParser(method, upgrade=upgrade, informed=self.interims.append)

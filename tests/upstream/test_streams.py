@@ -187,7 +187,7 @@ async def test_an_upstream_that_hangs_up_on_an_upload(engine: Make) -> None:
 @own_alone
 async def test_nothing_is_left_when_all_is_over(pool: Upstream, origin: ScriptedUpstream) -> None:
     assert isinstance(pool, Gateway)
-    stats = pool.transport.stats
+    stats = pool.dispatcher.stats
     for _ in range(3):
         origin.reply(ok())
     await asyncio.gather(*[_read(pool) for _ in range(3)])

@@ -75,7 +75,7 @@ async def test_bytes_go_both_ways_from_the_first_on(echo: tuple[Echo, Gateway]) 
     assert await tunnel.read() == b""
     assert server.ended.is_set()
     await tunnel.aclose()
-    assert pool.transport.stats.in_flight == pool.transport.stats.open == 0
+    assert pool.dispatcher.stats.in_flight == pool.dispatcher.stats.open == 0
 
 
 async def test_much_goes_both_ways_without_being_heaped_up(echo: tuple[Echo, Gateway]) -> None:
@@ -101,7 +101,7 @@ async def test_a_tunnel_in_which_nothing_moves(pool: Gateway, origin: ScriptedUp
         await tunnel.read()
     with pytest.raises(UpstreamTimeout):
         await tunnel.write(b"a")
-    assert pool.transport.stats.timeouts == {"tunnel": 1}
+    assert pool.dispatcher.stats.timeouts == {"tunnel": 1}
 
 
 async def test_a_tunnel_that_breaks(pool: Gateway, origin: ScriptedUpstream) -> None:
@@ -111,7 +111,7 @@ async def test_a_tunnel_that_breaks(pool: Gateway, origin: ScriptedUpstream) -> 
     arrived.set()
     with pytest.raises(UpstreamBroken):
         await tunnel.read()
-    assert pool.transport.stats.in_flight == 0
+    assert pool.dispatcher.stats.in_flight == 0
 
 
 async def test_a_tunnel_that_is_left(pool: Gateway, origin: ScriptedUpstream) -> None:
@@ -120,7 +120,7 @@ async def test_a_tunnel_that_is_left(pool: Gateway, origin: ScriptedUpstream) ->
     await tunnel.aclose()
     await tunnel.aclose()
     await asyncio.wait_for(origin.heard[0].gone.wait(), 10)
-    assert pool.transport.stats.in_flight == 0
+    assert pool.dispatcher.stats.in_flight == 0
 
 
 async def test_an_upstream_that_would_rather_not(pool: Gateway, origin: ScriptedUpstream) -> None:
