@@ -1,8 +1,8 @@
 """The upstream's engines: CPU a request, in this process alone, before the bench's origin.
 
-Our own pool, stock httpx as `upstream.engine: httpx` uses it, one plain httpx transport, and
-aiohttp, by turns in every round and on the loop of production, so that all see the same machine.
-Must not know the proxy around them.
+Our own pool, stock httpx as `upstream.engine: httpx` uses it, one plain httpx transport, aiohttp,
+and the same bytes over bare connections, by turns in every round and on the loop of production, so
+that all see the same machine. Must not know the proxy around them.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, cast
 
 import aiohttp
 import httpx
 import uvloop
 
 from bench.child import Cores, Place
+from bench.origin import Answers
 from bench.rounds import Plan
 from bench.servers import origin
 from proxy.engine.ports import Outbound, Upstream
@@ -37,8 +38,15 @@ _FIELDS: Final = Fields(
     )
 )
 _REQUEST: Final = Request("GET", "http", b"127.0.0.1", b"/pass/1", _FIELDS)
-_ROW: Final = "{:<12} {:<16} {:>8} {:>7}"
-NOTE: Final = "x: the median of the ratios to our own pool, round by round. CPU: user and system."
+_HEAD: Final = b"\r\n".join([b"GET /pass/1 HTTP/1.1", *map(b": ".join, _FIELDS), b"", b""])
+_SIZE: Final = len(Answers().to(_HEAD))
+_TIMEOUTS: Final = Timeouts()
+_ROW: Final = "{:<12} {:<16} {:>8} {:>7} {:>7}"
+NOTE: Final = (
+    "x: the median of the ratios to our own pool, round by round. CPU: user and system."
+    "\nfloor: the same bytes over connections of the loop, with nothing read into them."
+    "\nnet x: the same ratios of what is above the floor."
+)
 
 Ask = Callable[[], Awaitable[None]]
 Samples = Mapping[tuple[int, str], Sequence[float]]
@@ -52,10 +60,11 @@ def measure(plan: Plan, cores: Cores) -> Samples:
         origin(Place(Path(folder), cores.load)) as server,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(_measured(f"http://127.0.0.1:{server.port}", plan))
+        return runner.run(_measured(server.port, plan))
 
 
-async def _measured(url: str, plan: Plan) -> Samples:
+async def _measured(port: int, plan: Plan) -> Samples:
+    url, floor = f"http://127.0.0.1:{port}", Floor(port)
     samples: dict[tuple[int, str], list[float]] = {}
     own, sharded = gateway([url]), HttpxUpstream(url)
     async with (
@@ -63,6 +72,7 @@ async def _measured(url: str, plan: Plan) -> Samples:
         aiohttp.ClientSession(url, auto_decompress=False) as session,
     ):
         engines = {
+            "floor": floor.ask,
             "own": lambda: _ask(own),
             "engine: httpx": lambda: _ask(sharded),
             "plain httpx": lambda: _plainly(plain, url),
@@ -73,6 +83,7 @@ async def _measured(url: str, plan: Plan) -> Samples:
                 for name, ask in engines.items():
                     cost = await _cost(ask, in_flight, plan.seconds)
                     samples.setdefault((in_flight, name), []).append(cost)
+        floor.close()
     await own.aclose()
     await sharded.aclose()
     return samples
@@ -95,10 +106,54 @@ async def _cost(ask: Ask, in_flight: int, seconds: float) -> float:
 
 
 async def _ask(engine: Upstream) -> None:
-    inbound = await engine.send(Outbound(_REQUEST, None, Timeouts(), repeatable=True))
+    inbound = await engine.send(Outbound(_REQUEST, None, _TIMEOUTS, repeatable=True))
     async for _ in inbound.chunks():
         pass
     await inbound.aclose()
+
+
+class Bare(asyncio.Protocol):
+    """A connection that sends the request and waits for as many bytes as the answer has."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way out."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+
+    def data_received(self, data: bytes) -> None:
+        """Count what came; wake whoever waits once it is enough."""
+        self._left -= len(data)
+        if not self._left:
+            self._answered.set_result(None)
+
+    async def exchange(self) -> None:
+        """Send the request and wait for its answer."""
+        self._left = _SIZE
+        self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.transport.write(_HEAD)
+        await self._answered
+
+
+class Floor:
+    """What no client can go below: the same bytes both ways, and a place to wait."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._idle: list[Bare] = []
+
+    async def ask(self) -> None:
+        """Exchange once, on an idle connection or a new one."""
+        if self._idle:
+            connection = self._idle.pop()
+        else:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_connection(Bare, "127.0.0.1", self._port)
+        await connection.exchange()
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in self._idle:
+            connection.transport.close()
 
 
 async def _plainly(transport: httpx.AsyncHTTPTransport, url: str) -> None:
@@ -117,11 +172,13 @@ async def _by_aiohttp(session: aiohttp.ClientSession) -> None:
 
 def rows(samples: Samples) -> Iterator[str]:
     """Yield the lines of the table."""
-    yield _ROW.format("in flight", "engine", "CPU µs", "x")
-    for (in_flight, name), own in samples.items():
-        first = f"{in_flight}" if name == "own" else ""
-        ratios = (a / b for a, b in zip(own, samples[in_flight, "own"], strict=True))
-        yield _ROW.format(first, name, f"{median(own):.0f}", f"{median(ratios):.2f}")
+    yield _ROW.format("in flight", "engine", "CPU µs", "x", "net x")
+    for (in_flight, name), costs in samples.items():
+        own, floor = samples[in_flight, "own"], samples[in_flight, "floor"]
+        first = f"{in_flight}" if name == "floor" else ""
+        ratio = median(a / b for a, b in zip(costs, own, strict=True))
+        net = median((a - c) / (b - c) for a, b, c in zip(costs, own, floor, strict=True))
+        yield _ROW.format(first, name, f"{median(costs):.0f}", f"{ratio:.2f}", f"{net:.2f}")
 
 
 def data(samples: Samples) -> list[dict[str, object]]:

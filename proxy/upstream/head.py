@@ -4,9 +4,8 @@ It says how the message is framed. This module must not know connections, or wha
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -40,8 +39,7 @@ class Framing(Enum):
     TUNNEL = "none of HTTP any more"
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(NamedTuple):
     """A head as it came: names keep their case, lines their order; white space around values goes.
 
     `length` is the body's size where `framing` is LENGTH, else 0. `keep_alive` tells whether the
@@ -161,11 +159,11 @@ def _head(block: bytes, wire: Wire, status: int, to_head: bool, upgrade: bool) -
     if codings and (version == "1.0" or [each.lower() for each in codings] != [b"chunked"]):
         raise Malformed("a transfer coding other than chunked")  # 9112 §6.1, §7
     return ResponseHead(
-        status=status,
-        version=version,
-        reason=wire.reason,
-        fields=fields,
-        framing=_framing(status, to_head, lengths, codings),
+        status,
+        version,
+        wire.reason,
+        fields,
+        _framing(status, to_head, lengths, codings),
         length=int(lengths[0]) if lengths else 0,
         keep_alive=_keep_alive(version, fields.all(b"connection")),
     )

@@ -82,7 +82,8 @@ class Members:
 
     async def pick(self, now: float, but: Collection[Member] = ()) -> Member:
         """Return who gets a request; raises `httpx.ConnectError` where nobody should."""
-        await self.known(now)
+        if self._names:
+            await self.known(now)
         fit = [m for m in self._members.values() if m not in but and m.breaker.allows(now)]
         well = [member for member in fit if member.healthy] or fit  # checks may be wrong of all
         if not well:

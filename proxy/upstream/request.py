@@ -1,6 +1,6 @@
 """Requests as bytes: a head and a body, written exactly as given or not at all."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from typing import Final
 
 import httpx
@@ -11,7 +11,6 @@ _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 _VALUE: Final = bytes({0x09, *range(0x20, 0x7F), *range(0x80, 0x100)})
 _TARGET: Final = bytes({*range(0x21, 0x7F), *range(0x80, 0x100)})
 _MAX_DIGITS: Final = 19
-_NOTHING: Final[frozenset[bytes]] = frozenset()
 
 
 class Outgoing:
@@ -80,13 +79,9 @@ def _head(method: bytes, target: bytes, lines: Sequence[Line]) -> bytes:
     return b"\r\n".join([start, *map(b": ".join, lines), b"", b""])
 
 
-def _options(fields: Fields) -> frozenset[bytes]:
+def _options(fields: Fields) -> Collection[bytes]:
     values = fields.all(b"connection")
-    return (
-        frozenset(option.strip().lower() for value in values for option in value.split(b","))
-        if values
-        else _NOTHING
-    )
+    return [option.strip().lower() for value in values for option in value.split(b",")]
 
 
 def _length(fields: Fields) -> int | None:
@@ -101,6 +96,8 @@ def _length(fields: Fields) -> int | None:
 
 def _chunked(fields: Fields) -> bool:
     values = fields.all(b"transfer-encoding")
-    if len(values) > 1 or any(value.lower() != b"chunked" for value in values):
+    if not values:
+        return False
+    if len(values) > 1 or values[0].lower() != b"chunked":
         raise httpx.LocalProtocolError("a transfer coding other than chunked")
-    return bool(values)
+    return True
