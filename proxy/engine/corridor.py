@@ -114,7 +114,8 @@ class Corridor:
         """Answer with a fetch: one that is under way, or one of its own, for others or alone."""
         ledger = self.shelf.ledger
         flight = await to_follow(visit, self.flights, ledger)
-        if flight is None and isinstance(visit.verdict, Absent):
+        found = isinstance(visit.verdict, Absent) and not self.shelf.empty(visit.boarded.key)
+        if flight is None and found:
             again = self._judged_again(visit.boarded)  # what was under way may just have ended
             if again.entry is not None and again.served:
                 return await self._stored(again, again.entry, self._account(again))
@@ -141,8 +142,7 @@ class Corridor:
         again = self._judged_again(visit.boarded)
         again = replace(again, arrived=visit.arrived, informed=visit.informed)
         if again.entry is not None and again.served:
-            account = replace(self._account(visit), collapsed=collapsed)
-            return await self._stored(again, again.entry, account)
+            return await self._stored(again, again.entry, self._account(visit, collapsed=collapsed))
         return await self._fetched(again, body, collapsed=False)
 
     def _judged_again(self, boarded: Boarded) -> Visit:
@@ -203,14 +203,15 @@ class Corridor:
         collapsed: bool | None,
     ) -> Answer:
         """Answer with what landed; `collapsed` is True for those who followed (9211 §2.6)."""
-        account = replace(self._account(visit), collapsed=collapsed)
         if isinstance(landing, Landed):
-            account = replace(account, storing=landing.stored.lifetime.source)
+            storing = landing.stored.lifetime.source
+            account = self._account(visit, collapsed=collapsed, storing=storing)
             parts = (visit.boarded, landing, flight, ticket, account, self._now())
             try:
                 return await self._delivery.along(Arrival(*parts, leading=collapsed is not True))
             except UpstreamError as error:
                 return await self._last.failed(visit, error)
+        account = self._account(visit, collapsed=collapsed)
         await ticket.aclose()
         match landing:
             case Validated(head, entry, storing):
@@ -282,8 +283,11 @@ class Corridor:
         trusted = self.shelf.ledger.trust(self._now()) is Trust.CONFIRMED
         return account if trusted else replace(account, unverified=True)
 
-    def _account(self, visit: Visit) -> Account:
-        return Account(visit.boarded.rule.name, visit.verdict.reason)
+    def _account(
+        self, visit: Visit, *, collapsed: bool | None = None, storing: Reason | None = None
+    ) -> Account:
+        reason = visit.verdict.reason
+        return Account(visit.boarded.rule.name, reason, storing, collapsed=collapsed)
 
     def _now(self) -> float:
         return self._clock.now()

@@ -28,6 +28,7 @@ from proxy.policy.negotiation import Offer
 from proxy.policy.representation import recoded, unmodified, varying
 from proxy.policy.shaping import Piece, shape
 from proxy.policy.stored import Stored
+from proxy.policy.validation import is_partial_or_conditional
 
 SMALL: Final = 16_384
 """Bytes of a body that is coded once all of it is here; a larger one is coded as it comes."""
@@ -116,7 +117,8 @@ class Delivery:
         """
         boarded, landed, ticket = arrival.boarded, arrival.landed, arrival.ticket
         stored, account = landed.stored, arrival.account
-        if landed.length is not None and boarded.outbound.method == "GET":
+        plain = arrival.leading and not is_partial_or_conditional(boarded.outbound)
+        if landed.length is not None and boarded.outbound.method == "GET" and not plain:
             stored = replace(stored, length=landed.length)
             account = _told(boarded, stored, account, arrival.now)
             shaped = shape(

@@ -22,7 +22,7 @@ class Feed:
         self._dropped = 0
         self._held = 0
         self._readers: set[Reader] = set()
-        self._change = asyncio.Event()
+        self._change: asyncio.Event | None = None
         self._error: Exception | None = None
         self.keeping = True
         self.finished = False
@@ -65,7 +65,7 @@ class Feed:
     async def room(self) -> bool:
         """Wait until the writer may go on; False when nobody is left to write for."""
         while not self.keeping and self._readers and self._held > self._window:
-            await self._change.wait()
+            await self._changes()
         return self.keeping or bool(self._readers)
 
     def reader(self) -> "Reader":
@@ -84,7 +84,7 @@ class Feed:
                 if self._error is not None:
                     raise self._error
                 return None
-            await self._change.wait()
+            await self._changes()
         return self._chunks[index - self._dropped]
 
     def left(self, reader: "Reader") -> None:
@@ -106,9 +106,16 @@ class Feed:
             self._dropped = needed
         self._changed()
 
+    async def _changes(self) -> None:
+        """Wait for the next change."""
+        if self._change is None:
+            self._change = asyncio.Event()
+        await self._change.wait()
+
     def _changed(self) -> None:
-        self._change.set()
-        self._change = asyncio.Event()
+        if self._change is not None:
+            self._change.set()
+            self._change = None
 
 
 class Reader:

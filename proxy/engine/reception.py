@@ -22,12 +22,11 @@ def received(boarded: Boarded, head: Head, now: float) -> Head:
     if b"transfer-encoding" in head.fields:
         rewritten.add(b"content-length")  # 9112 §6.3: the coding alone frames the body
     name = boarded.snapshot.name.encode()
-    fields = head.fields.without(rewritten).plus(
-        (b"Via", hops.via(head.fields, head.version, name))
-    )
+    fields = head.fields.without(rewritten)
+    lines = [(b"Via", hops.via(head.fields, head.version, name))]
     if b"date" not in fields:
-        fields = fields.plus((b"Date", dates.render(now)))
-    return replace(head, fields=fields)
+        lines.append((b"Date", dates.render(now)))
+    return replace(head, fields=fields.plus(*lines))
 
 
 def labels(boarded: Boarded, head: Head) -> Labels | None:

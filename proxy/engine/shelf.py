@@ -41,6 +41,10 @@ class Shelf:
         """Whether there is more to look at than what `variants` shows."""
         return self._far is not None
 
+    def empty(self, key: Key) -> bool:
+        """Tell, at next to no cost, whether nothing lies in memory under a key."""
+        return not self._near.peek(key.digest)
+
     def variants(self, key: Key, now: float) -> tuple[Entry, ...]:
         """Return the usable entries in memory; of another key with the same digest, none."""
         found = self._near.get(key.digest)

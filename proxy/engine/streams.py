@@ -19,12 +19,11 @@ class FeedStream:
         self._reader = reader
         self._wanted = wanted
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._wanted is None:
-            async for chunk in self._reader:
-                yield chunk
-            return
-        start, stop, at = self._wanted.start, self._wanted.stop, 0
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._reader if self._wanted is None else self._part(self._wanted)
+
+    async def _part(self, wanted: slice) -> AsyncIterator[bytes]:
+        start, stop, at = wanted.start, wanted.stop, 0
         async for chunk in self._reader:
             piece = chunk[max(0, start - at) : max(0, stop - at)]
             at += len(chunk)

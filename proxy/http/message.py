@@ -25,17 +25,8 @@ class Fields:
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = tuple(lines)
-        index: dict[bytes, tuple[bytes, ...]] = {}
-        further: dict[bytes, list[bytes]] = {}  # joined once: a name may come thousands of times
-        for name, value in self.lines:
-            lower = name.lower()
-            if lower in index:
-                further.setdefault(lower, []).append(value)
-            else:
-                index[lower] = (value,)
-        for lower, values in further.items():
-            index[lower] += tuple(values)
-        self._index = index
+        self._index: dict[bytes, tuple[bytes, ...]] = {}
+        self._enter(self.lines)
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """Return every value of a field, one an occurrence; `name` in lower case."""
@@ -63,7 +54,24 @@ class Fields:
 
     def plus(self, *lines: Line) -> "Fields":
         """Return these lines with others appended."""
-        return Fields((*self.lines, *lines))
+        longer = Fields()
+        longer.lines = (*self.lines, *lines)
+        longer._index = self._index.copy()
+        longer._enter(lines)
+        return longer
+
+    def _enter(self, lines: Iterable[Line]) -> None:
+        """Enter lines into the index, after those that are in it."""
+        index = self._index
+        further: dict[bytes, list[bytes]] = {}  # joined once: a name may come thousands of times
+        for name, value in lines:
+            lower = name.lower()
+            if lower in index:
+                further.setdefault(lower, []).append(value)
+            else:
+                index[lower] = (value,)
+        for lower, values in further.items():
+            index[lower] += tuple(values)
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._index

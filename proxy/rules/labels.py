@@ -6,7 +6,7 @@ another kind. This module must not know what has been purged.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
@@ -26,7 +26,7 @@ class Labels:
 
     def plus(self, tags: Iterable[bytes]) -> "Labels":
         """Return the labels with more tags, each once."""
-        return replace(self, tags=tuple(dict.fromkeys((*self.tags, *tags))))
+        return Labels(tuple(dict.fromkeys((*self.tags, *tags))), self.location)
 
 
 def tag(name: bytes) -> bytes:

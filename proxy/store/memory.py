@@ -114,9 +114,10 @@ class MemoryStore:
         kept: list[Entry] = []
         total = _SLOT_OVERHEAD
         for entry in entries:
-            if total + entry.cost <= self._max_cost:
+            cost = entry.cost
+            if total + cost <= self._max_cost:
                 kept.append(entry)
-                total += entry.cost
+                total += cost
         return tuple(kept), total
 
     def _account(self, slot: _Slot, change: int) -> None:
