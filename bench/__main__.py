@@ -1,4 +1,4 @@
-"""`python -m bench hit` (or l2, purge, coding, upstream, all): measure and print, case by case.
+"""`python -m bench hit` (or l2, purge, coding, upstream, slow, all): measure and print it.
 
 Knows the command line, signals and exit codes; nothing of how things are measured.
 """
@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench import coding, coding_report, cpu, machine, purge, purge_report, report, upstream
+from bench import (
+    coding,
+    coding_report,
+    cpu,
+    machine,
+    purge,
+    purge_report,
+    report,
+    slow,
+    slow_report,
+    upstream,
+)
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
@@ -47,7 +58,7 @@ def _stop(*_: object) -> None:
 
 def _run(suite: str, plan: Plan, file: Path | None) -> None:
     cpu.require_proc()
-    if suite != "upstream":  # which is its own load
+    if suite not in _OWN_LOAD:
         require("wrk")
     cores = Cores.here()
     facts = machine.facts(cores)
@@ -96,10 +107,21 @@ def _engines(plan: Plan, cores: Cores) -> Cases:
     return upstream.data(samples)
 
 
+def _slow(plan: Plan, cores: Cores) -> Cases:
+    samples = slow.measure(plan, cores)
+    print(*slow_report.rows(samples), sep="\n")
+    print(f"\n{slow_report.NOTE}")
+    return slow_report.data(samples)
+
+
+_OWN_LOAD: Final = frozenset({"upstream", "slow"})
+"""Suites that bring the load themselves, where the others need wrk."""
+
 _OTHERS: Final[Mapping[str, Callable[[Plan, Cores], Cases]]] = {
     "purge": _purges,
     "coding": _codings,
     "upstream": _engines,
+    "slow": _slow,
 }
 """Suites that are not made of requests alone, by name."""
 

@@ -5,14 +5,21 @@ more of a request than it needs: GET without a body is all that it understands.
 """
 
 import asyncio
+import json
+import socket
 import sys
 from collections.abc import Mapping
 from email.utils import formatdate
+from time import monotonic
 from typing import Final, cast
 
 from bench.bodies import SIZES, body
 
 BODY: Final = b"x" * 1024
+LARGE: Final = bytes(8 * 1024 * 1024)
+"""More than all that is between the origin and a client can hold."""
+_ROOM: Final = 65_536
+"""Bytes of it that the origin's side of that may hold, since they cost whoever else runs there."""
 
 _OCTETS: Final = b"Content-Type: application/octet-stream\r\n"
 _JSON: Final = b"Content-Type: application/json\r\nCache-Control: private\r\n"
@@ -25,6 +32,8 @@ _KINDS: Final[Mapping[bytes, tuple[bytes, bytes]]] = {
     **{b"json-%d" % size: (_JSON, body(size)) for size in SIZES.values()},
 }
 """Fields and body by kind; of the tagged kind there will be many, none of the last is kept."""
+_SINK: Final = b"sink"
+"""A kind that is never answered, however long the request's body may be."""
 _END: Final = b"\r\n\r\n"
 _MAX_HEAD: Final = 65_536
 
@@ -34,17 +43,31 @@ def kind_of(head: bytes) -> bytes:
     return head.partition(b" /")[2].partition(b"/")[0]
 
 
+def target_of(head: bytes) -> bytes:
+    """Return the target of a request."""
+    return head.split(b" ", 2)[1]
+
+
 def rendered(status: bytes, fields: bytes, content: bytes) -> bytes:
     """Return a whole response with a Date of now."""
+    return heading(status, fields, len(content)) + content
+
+
+def heading(status: bytes, fields: bytes, length: int) -> bytes:
+    """Return the head of a response with a Date of now."""
     date = formatdate(usegmt=True).encode()
-    head = b"HTTP/1.1 %b\r\nDate: %b\r\nContent-Length: %d\r\n" % (status, date, len(content))
-    return head + fields + b"\r\n" + content
+    head = b"HTTP/1.1 %b\r\nDate: %b\r\nContent-Length: %d\r\n" % (status, date, length)
+    return head + fields + b"\r\n"
 
 
 class Answers:
-    """What is answered, and how often it was: `/requests/` tells the number so far."""
+    """What is answered, and how often it was: `/requests/` tells the number so far.
+
+    `/gone/` tells of each large answer that was given up when that was, on the system's clock.
+    """
 
     def __init__(self) -> None:
+        self.gone: dict[str, float] = {}
         self._count = 0
         self.renew()
 
@@ -53,12 +76,19 @@ class Answers:
         self._ready = {kind: rendered(b"200 OK", *own) for kind, own in _KINDS.items()}
 
     def to(self, head: bytes) -> bytes:
-        """Return the response to a request."""
+        """Return the response to a request, without its body where that is the large one."""
         kind = kind_of(head)
         answer = self._ready.get(kind)
         if answer is not None:
             self._count += 1
             return answer
+        if kind == _SINK:
+            return b""
+        if kind == b"large":
+            return heading(b"200 OK", b"Cache-Control: private\r\n", len(LARGE))
+        if kind == b"gone":
+            told = json.dumps(self.gone).encode()
+            return rendered(b"200 OK", b"Cache-Control: no-store\r\n", told)
         if kind == b"requests":
             return rendered(b"200 OK", b"Cache-Control: no-store\r\n", b"%d" % self._count)
         return rendered(b"404 Not Found", b"Cache-Control: no-store\r\n", b"")
@@ -70,6 +100,7 @@ class Origin(asyncio.Protocol):
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._pending = b""
+        self._large = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
@@ -80,8 +111,18 @@ class Origin(asyncio.Protocol):
         *heads, self._pending = (self._pending + data).split(_END)
         for head in heads:
             self._transport.write(self._answers.to(head))
+            if kind_of(head) == b"large":
+                self._large = target_of(head)
+                own = self._transport.get_extra_info("socket")
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+                self._transport.write(LARGE)
         if len(self._pending) > _MAX_HEAD:
             self._transport.abort()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Note when a large answer ended: nobody reads one to its end."""
+        if self._large:
+            self._answers.gone[self._large.decode()] = monotonic()
 
 
 async def serve(port: int) -> None:

@@ -17,8 +17,8 @@ from proxy.edge.stats import EdgeStats
 _SHARE: Final = 10
 """Ticks in the shortest deadline; a deadline ends no earlier than it says, and so much later."""
 _BOUNDS: Final = (0.01, 1.0)
-_AT_ONCE: Final = 500
-"""Connections looked at in one turn of the loop."""
+_AT_ONCE: Final = 50
+"""Connections looked at in one turn of the loop: to refuse so many takes a few milliseconds."""
 _HOPELESS: Final = 1.1
 """Share of the connections allowed above which nobody is even told why."""
 

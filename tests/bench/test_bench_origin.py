@@ -1,5 +1,6 @@
 """The origin: the path decides, and every answered request is counted."""
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from bench import servers
 from bench.asked import Asked
 from bench.child import Place
 from bench.origin import BODY
-from bench.probe import ask, origin_requests
+from bench.probe import ask, fetched, origin_requests
 
 END = b"\r\n\r\n"
 
@@ -56,6 +57,20 @@ def test_requests_may_come_in_crumbs_or_together(port: int) -> None:
     assert exchange(port, crumbs, 1).count(b"HTTP/1.1 200") == 1
     assert exchange(port, [request * 3], 3).count(b"HTTP/1.1 200") == 3
     assert origin_requests(port) == 4
+
+
+def test_a_large_answer_that_is_given_up_is_told(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET /large/one HTTP/1.1\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+    while not (gone := json.loads(fetched("origin", port, Asked("/gone/")))):
+        pass
+    assert list(gone) == ["/large/one"]
+
+
+def test_a_sink_is_never_answered(port: int) -> None:
+    answer = exchange(port, [b"GET /sink/1 HTTP/1.1\r\n\r\nGET /hit/1 HTTP/1.1\r\n\r\n"], 1)
+    assert answer.count(b"HTTP/1.1 200 OK") == 1
 
 
 def test_other_paths_are_not_found_and_not_counted(port: int) -> None:
