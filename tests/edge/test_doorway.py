@@ -50,6 +50,31 @@ async def test_so_many_of_one_address() -> None:
     assert len(way) == way.stats.connections == 4
 
 
+async def test_a_sweep_leaves_the_loop_its_turns() -> None:
+    """All deadlines may have passed at once, and to end a client takes time."""
+    way, loop = doorway(head_timeout="50ms"), asyncio.get_running_loop()
+    turns = [0]
+
+    def turn() -> None:
+        turns.append(0)
+        loop.call_soon(turn)
+
+    class Ended(Present):
+        def tick(self, _: float) -> None:
+            super().tick(_)
+            turns[-1] += 1
+
+    many = [Ended() for _ in range(1_000)]
+    for one in many:
+        way.enter(one, "", loop)
+    turn()
+    while not all(one.ticks for one in many):  # noqa: ASYNC110 - polled
+        await asyncio.sleep(0.005)
+    for one in many:
+        way.leave(one)
+    assert 0 < max(turns) <= 100
+
+
 async def test_the_clock_runs_while_somebody_is_there() -> None:
     way, loop = doorway(head_timeout="50ms"), asyncio.get_running_loop()
     many = [Present() for _ in range(1_200)]
