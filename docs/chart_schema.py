@@ -14,7 +14,7 @@ from proxy.cli.schema import json_schema
 FILE: Final = Path(__file__).parent.parent / "helm" / "sidecache" / "values.schema.json"
 
 _REFERENCE: Final = re.compile(r'"#/\$defs/(\w+)"')
-_SET_BY_CHART: Final = (("Config", ("listen", "admin", "workers")), ("RedisStore", ("password",)))
+_SET_BY_CHART: Final = (("Config", ("listen", "admin")), ("RedisStore", ("password",)))
 """Model → fields: addresses follow from `ports`, secrets are named as Kubernetes' own."""
 _NO_CREDENTIAL: Final = r"^[a-z+]+://([^:@/]*@)?[^@]*$"
 """A URL without a password: values are no place for secrets."""

@@ -25,8 +25,10 @@ _HEAD: Final = """# Metrics
 
 `GET /metrics` on the admin listener, in Prometheus' text format, without a token. Numbers are
 counted where things happen and read at scrape. Labels are closed sets or the names of rules: a
-path, a host or a tag is never one. A counter's name ends in `_total`; a histogram has `_bucket`,
-`_sum` and `_count`. The chart's alerts and dashboard use them ([runbook](runbook.md)).
+path, a host or a tag is never one. Several workers show as one process: counters, bytes and
+connections are added up, of a state the worst is told. A counter's name ends in `_total`; a
+histogram has `_bucket`, `_sum` and `_count`. The chart's alerts and dashboard use them
+([runbook](runbook.md)).
 
 This page is generated from where the metrics are declared.
 """

@@ -49,9 +49,10 @@ from proxy.engine.systemclock import SystemClock
 from proxy.engine.tunnelling import Tunnelling
 from proxy.reload import Given, Plan, Reloader, Source, Written
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
-from proxy.stores import Stores
+from proxy.stores import Identity, Stores
 from proxy.upstream.gateway import Gateway
 from proxy.upstreams import upstream
+from proxy.workers.shares import share
 
 _RECALL_SHARE: Final = 8
 """The part of the store's bytes that is given to recall, on top of them."""
@@ -60,7 +61,7 @@ _RECALL_SHARE: Final = 8
 class Service:
     """One running proxy: data plane `data`, control plane `admin`, engine `corridor`.
 
-    `address` is where clients reach it. `start` needs a running loop; `aclose` ends background
+    `own` is how other replicas know it. `start` needs a running loop; `aclose` ends background
     work and connections. Raises `ConfigError` where a token or a secret is missing.
     """
 
@@ -69,7 +70,7 @@ class Service:
         settings: Settings,
         config_name: str,
         environ: Mapping[str, str] = os.environ,
-        address: str = "",
+        own: Identity | None = None,
         source: Source | None = None,
     ) -> None:
         extras.check(settings)
@@ -82,16 +83,18 @@ class Service:
         self._logs_installed = False
         self._clock = SystemClock()
         self._writer = logs.LineWriter(_standard_output(), self.stats)
-        self.stores = Stores(settings, self._clock, environ, address or str(settings.listen))
-        self._upstream = upstream(settings.upstream)
+        own = own or Identity(str(settings.listen))
+        self.stores = Stores(settings, self._clock, environ, own)
+        self._upstream = upstream(settings.upstream, settings.workers)
         self._tracer = traces.tracer(settings, environ)
         self.coder = PooledCoder()
         self.purging = Purging(self.stores.ledger, self.stores.log, self._clock, self.stats)
         self.reloader = Reloader(source, settings, self._put_in_force)
         self.corridor = self._corridor(_snapshot(plan))
-        memory = settings.store.memory.max_bytes // _RECALL_SHARE
+        memory = share(settings.store.memory.max_bytes, settings.workers) // _RECALL_SHARE
         self._recall = Recall(self.corridor, self.stores.near, self._clock, memory)
         Refreshing(self.corridor, self.stores.near)
+        self.metrics = partial(render, self.stats, self.stores.near, *self._collectors())
         control = self._control()
         self._gate = Gate(plan.tokens, self._clock.now)
         self._access = AccessLog(self._writer.write, settings.log.access)
@@ -147,7 +150,7 @@ class Service:
             replicas=stores.log.replicas,
             now=self._clock.now,
             phase=lambda: self.phase,
-            metrics=partial(render, self.stats, stores.near, *self._collectors()),
+            metrics=self.metrics,
             config=lambda: cast("Mapping[str, object]", shown(self.settings)),
             reload=self.reloader.reload,
             shared=None if far is None else lambda digest: far.get(digest, lambda _: True),

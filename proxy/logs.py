@@ -1,13 +1,18 @@
 """Logs: JSON lines written by a thread of their own, so that a full pipe stops no request.
 
-The queue is bounded; what does not fit is dropped and counted.
+The queue is bounded; what does not fit is dropped and counted. Several processes may write to one
+pipe: what is written at a time is no more than a pipe takes whole, but for lines that are longer.
 """
 
 import logging
+import os
+import select
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import RawIOBase
 from queue import Full, Queue
 from threading import Thread
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 import orjson
 
@@ -15,6 +20,11 @@ from proxy.engine.stats import Stats
 
 QUEUE_LIMIT: Final = 10_000
 BATCH: Final = 100
+STANDARD_OUTPUT: Final = 1
+
+WHOLE: Final[int] = getattr(select, "PIPE_BUF", 512)
+"""Bytes that a pipe takes in one piece: no line of another process gets into them."""
+
 CLOSING: Final = 1.0
 """Seconds that a reader which is stuck is waited for at the end."""
 
@@ -55,7 +65,8 @@ class LineWriter:
             if None in lines:
                 lines, going = lines[: lines.index(None)], False
             try:
-                self._write_all(b"".join(line + b"\n" for line in lines if line is not None))
+                for text in _portions(line + b"\n" for line in lines if line is not None):
+                    self._write_all(text)
             except (OSError, ValueError):  # the reader is gone; a log is no reason to stop
                 self._stats.log_lines_dropped += len(lines)
 
@@ -72,10 +83,28 @@ class LineWriter:
             rest = rest[self._stream.write(rest) or 0 :]
 
 
-class JsonHandler(logging.Handler):
-    """Log records as JSON lines through a `LineWriter`."""
+class Writer(Protocol):
+    """What lines are given to."""
 
-    def __init__(self, writer: LineWriter) -> None:
+    def write(self, line: bytes) -> None:
+        """Write a line, or queue it; never wait."""
+
+
+class DirectWriter:
+    """Writes lines at once, where there is room: for a process that has no thread to wait."""
+
+    def write(self, line: bytes) -> None:
+        """Write a line, if its reader is not too slow for it."""
+        with suppress(OSError, ValueError):
+            _, free, _ = select.select((), (STANDARD_OUTPUT,), (), 0.0)
+            if free:
+                os.write(STANDARD_OUTPUT, line + b"\n")
+
+
+class JsonHandler(logging.Handler):
+    """Log records as JSON lines through a `Writer`."""
+
+    def __init__(self, writer: Writer) -> None:
         super().__init__()
         self._writer = writer
 
@@ -92,12 +121,23 @@ class JsonHandler(logging.Handler):
         self._writer.write(orjson.dumps(line))
 
 
+def _portions(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield whole lines together, as many as a pipe takes at a time without a part between."""
+    portion = b""
+    for line in lines:
+        if portion and len(portion) + len(line) > WHOLE:
+            yield portion
+            portion = b""
+        portion += line
+    yield portion
+
+
 def _text(text: str) -> str:
     """Return text that has an encoding: surrogates, as odd file names bring them, have none."""
     return text.encode(errors="replace").decode()
 
 
-def install(writer: LineWriter, level: str) -> None:
+def install(writer: Writer, level: str) -> None:
     """Send every logger's records of `level` and above through `writer`."""
     logging.getLogger().handlers[:] = [JsonHandler(writer)]
     set_level(level)

@@ -97,15 +97,15 @@ class Upstream(Strict):
     http2: Switch = written("off")
     """Whether `engine: httpx` may speak HTTP/2; needs the extra `http2`."""
     max_connections: Count = 256
-    """The most connections that are open, and requests that are under way, at once."""
+    """The most connections open, and requests under way, at once; each worker has its part."""
     max_keepalive: Count = 64
-    """The most connections that are kept open for later."""
+    """The most connections that are kept open for later; each worker has its part."""
     keepalive: Timeout = written("4s")
     """How long a connection is kept open for later; less than the upstream keeps it."""
     max_age: Timeout = written("5m")
     """How old a connection may become before another takes its place."""
     max_queue: Count = 256
-    """How many requests wait for a place; more are answered with 503, or stale."""
+    """How many requests wait for a place; each worker has its part; more get 503, or stale."""
     queue_wait: Timeout = written("1s")
     """How long they wait."""
     retries: Share = written("10%")
@@ -201,9 +201,9 @@ class Memory(Strict):
     """The store in the process's memory."""
 
     max_bytes: Size = written("256MiB")
-    """How much is kept, counting keys, heads, bodies and overhead; an eighth more serves hits."""
+    """How much all workers keep, with keys, heads and overhead; an eighth more serves hits."""
     max_object_share: Share = written("10%")
-    """The most that a single answer may take of it."""
+    """The most that a single answer may take of it, or of a worker's part."""
 
 
 def _location(value: object) -> Location:
@@ -284,15 +284,3 @@ class CacheStatusField(Strict):
     """The name by which this cache goes."""
     key: bool = False
     """Whether the key is shown; it tells clients what the answer depends on."""
-
-
-def single(workers: int) -> int:
-    """Return the number of workers, which has to be one; raises `PydanticCustomError`."""
-    if workers > 1:
-        raise PydanticCustomError(
-            "workers", "should be 1: more than one worker a replica is not in this release"
-        )
-    return workers
-
-
-Workers = Annotated[Count, AfterValidator(single)]

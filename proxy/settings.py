@@ -10,9 +10,9 @@ from enum import Enum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from proxy.admin.auth import Role, Token
 from proxy.edge.journeys import ServerTiming, TimingSwitch
@@ -26,6 +26,7 @@ from proxy.rules.ruleset import Ruleset, compile_rules
 from proxy.rules.schema import RuleFile, RuleModel, Rules
 from proxy.rules.sources import Source, merged, nested, report
 from proxy.rules.strict import Strict, written
+from proxy.rules.units import Count
 from proxy.sections import (
     AdminOrAddress,
     CacheStatusField,
@@ -35,7 +36,6 @@ from proxy.sections import (
     Store,
     Switch,
     Upstream,
-    Workers,
 )
 from proxy.store.redis.url import Location
 from proxy.trace.options import Traces
@@ -79,8 +79,8 @@ class Settings(Strict):
     """Where answers are kept."""
     purge_method: Switch = written("off")
     """Whether the method PURGE is understood where clients are served; it needs a token."""
-    workers: Workers = 1
-    """How many processes serve; one, in this release."""
+    workers: Annotated[Count, Field(le=128)] = 1
+    """How many processes serve; more than one need `store.redis`, by which they hear of purges."""
     trusted_peers: Networks = ()
     """Networks whose X-Forwarded-* fields are believed; in a variable, separated by commas."""
     edge: Edge = Edge()
@@ -111,6 +111,13 @@ class Settings(Strict):
                 if rule.name in builtin
             ),
         )
+        return self
+
+    @model_validator(mode="after")
+    def _one_log(self) -> Self:
+        if self.workers > 1 and self.store.redis is None:
+            why = "without the shared log, one worker would not hear of another's purges"
+            located(Settings, [Problem(("workers",), f"more than one needs store.redis: {why}")])
         return self
 
     def written_at(self, lines: tuple[int, ...]) -> Self:

@@ -6,7 +6,7 @@ module must not know requests.
 
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from proxy.engine.ledger import LEASE, Ledger
@@ -21,6 +21,24 @@ from proxy.store.redis.leases import RedisLeases
 from proxy.store.redis.link import Link
 from proxy.store.redis.log import RedisLog
 from proxy.store.redis.url import Location
+from proxy.workers.shares import share
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How other replicas know this one; `address` is where clients reach it.
+
+    `place` is the name of a worker's place among several, in which there is one at a time.
+    """
+
+    address: str
+    place: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name, but for what makes it another one after a restart."""
+        host = socket.gethostname()
+        return f"{host}-{self.place}" if self.place else host
 
 
 class Stores:
@@ -30,21 +48,22 @@ class Stores:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, environ: Mapping[str, str], address: str
+        self, settings: Settings, clock: Clock, environ: Mapping[str, str], own: Identity
     ) -> None:
         memory = settings.store.memory
-        self.near = MemoryStore(memory.max_bytes, memory.max_object_share)
+        most = share(memory.max_bytes, settings.workers)
+        self.near = MemoryStore(most, memory.max_object_share)
         self.far: Far | None = None
         self.leases: Leases | None = None
         self.shared: Shared | None = None
-        name, redis = socket.gethostname(), settings.store.redis
+        redis = settings.store.redis
         if redis is None:
             self.ledger = Ledger(token_hex(16).encode())
-            self.log: PurgeLog = LoneLog(self.ledger, clock, name=name, address=address)
+            self.log: PurgeLog = LoneLog(self.ledger, clock, name=own.name, address=own.address)
             return
         self.ledger = Ledger(token_hex(16).encode(), max_unverified=redis.max_unverified)
         self.ledger.confirm(clock.now() - LEASE)  # what it fetches itself, until it has joined
-        self.shared = Shared(redis, self.ledger, clock, environ, (name, address))
+        self.shared = Shared(redis, self.ledger, clock, environ, own)
         self.far, self.leases = self.shared.entries, self.shared.leases
         self.log = self.shared.log
 
@@ -68,13 +87,16 @@ class Shared:
         ledger: Ledger,
         clock: Clock,
         environ: Mapping[str, str],
-        own: tuple[str, str],
+        own: Identity,
     ) -> None:
         location, tls = _location(settings, environ), _tls(settings.tls)
-        name, address = own
         self.link = Link(location, settings.timeout, tls)
         self.log = RedisLog(
-            location, settings.namespace, ledger, clock, name=name, address=address, tls=tls
+            *(location, settings.namespace, ledger, clock),
+            name=own.name,
+            address=own.address,
+            tls=tls,
+            heir=bool(own.place),
         )
         self.leases = RedisLeases(self.link, settings.namespace, self.log)
         self.entries = RedisEntries(

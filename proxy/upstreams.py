@@ -14,29 +14,30 @@ from proxy.upstream.health import HealthTerms
 from proxy.upstream.httpx_pool import HttpxUpstream
 from proxy.upstream.pool import Keep
 from proxy.upstream.retry import RetryTerms
+from proxy.workers.shares import share
 
 
-def upstream(settings: Upstream) -> Gateway | HttpxUpstream:
-    """Return the engine that the settings name; raises `ConfigError`."""
+def upstream(settings: Upstream, workers: int = 1) -> Gateway | HttpxUpstream:
+    """Return the engine that the settings name, for one of `workers`; raises `ConfigError`."""
     context = _context(settings.tls)
     if settings.engine == "own":
-        return gateway(settings.url, _plan(settings, context))
+        return gateway(settings.url, _plan(settings, context, workers))
     return HttpxUpstream(
         settings.url[0],
-        max_connections=settings.max_connections,
-        max_keepalive=settings.max_keepalive,
+        max_connections=share(settings.max_connections, workers),
+        max_keepalive=share(settings.max_keepalive, workers),
         http2=settings.http2,
         tls=context,
     )
 
 
-def _plan(settings: Upstream, context: ssl.SSLContext | None) -> Plan:
-    health = settings.health
+def _plan(settings: Upstream, context: ssl.SSLContext | None, workers: int) -> Plan:
+    health, kept = settings.health, share(settings.max_keepalive, workers)
     return Plan(
-        most=settings.max_connections,
-        queue=settings.max_queue,
+        most=share(settings.max_connections, workers),
+        queue=share(settings.max_queue, workers),
         queue_seconds=settings.queue_wait,
-        keep=Keep(settings.max_keepalive, settings.keepalive, settings.max_age),
+        keep=Keep(kept, settings.keepalive, settings.max_age),
         breaker=BreakerTerms(settings.failures, calm=settings.calm),
         retry=RetryTerms(settings.retries),
         health=None if health is None else HealthTerms(**health.model_dump()),

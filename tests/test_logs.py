@@ -6,13 +6,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pytest
 
 from proxy import logs
 from proxy.engine.stats import Stats
-from proxy.logs import JsonHandler, LineWriter, install
+from proxy.logs import DirectWriter, JsonHandler, LineWriter, install
 
 
 class Blocked(io.RawIOBase):
@@ -155,3 +156,44 @@ def test_install_sends_everything_through_the_writer(root: logging.Logger) -> No
     assert [orjson.loads(line)["message"] for line in out.getvalue().splitlines()] == [
         "loud enough"
     ]
+
+
+class Pipe(io.BytesIO):
+    """A pipe that notes what is written to it at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.portions: list[bytes] = []
+
+    def write(self, text: Any) -> int:  # noqa: ANN401 - whatever buffer it is
+        self.portions.append(bytes(text))
+        return super().write(text)
+
+
+def test_several_processes_may_share_a_pipe() -> None:
+    """No more than a pipe takes whole is written at a time, and whole lines of it."""
+    out = Pipe()
+    writer = LineWriter(out, Stats())
+    lines = [b"%d" % number * 300 for number in range(100)] + [b"x" * 10_000, b"last"]
+    for line in lines:
+        writer.write(line)
+    writer.close()
+    assert out.getvalue().split() == lines
+    assert all(portion.endswith(b"\n") for portion in out.portions)
+    long = [portion for portion in out.portions if len(portion) > logs.WHOLE]
+    assert long == [b"x" * 10_000 + b"\n"]
+
+
+def test_a_line_is_written_at_once_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setattr(logs, "STANDARD_OUTPUT", writing)
+    writer = DirectWriter()
+    for _ in range(2_000):  # more than a pipe takes
+        writer.write(b"x" * 99)
+    os.close(writing)
+    writer.write(b"nowhere")
+    with open(reading, "rb") as pipe:  # noqa: PTH123 - a descriptor
+        text = pipe.read()
+    assert text.endswith(b"\n")
+    assert set(text.split()) == {b"x" * 99}
+    assert len(text) < 2_000 * 100

@@ -14,7 +14,6 @@ from proxy.rules.endpoints import Address
 from proxy.settings import Settings, builtin_rules, load, ruleset, secret, shown, tokens
 
 ROOT = Path(__file__).parent.parent
-ONE_WORKER = "should be 1: more than one worker a replica is not in this release"
 TOKEN = "sixteen-characters"  # noqa: S105 - a value under test
 NOTHING: Mapping[str, str] = {}
 
@@ -158,14 +157,14 @@ def test_each_problem_is_told_where_its_value_was_written(file: Path) -> None:
     lines = told(
         file,
         {"listen": "here"},
-        {"SIDECACHE_WORKERS": "2", "SIDECACHE_TRUSTED_PEERS": "x", "SIDECACHE_LOGS": "all"},
+        {"SIDECACHE_WORKERS": "all", "SIDECACHE_TRUSTED_PEERS": "x", "SIDECACHE_LOGS": "all"},
     )
 
     assert lines == [
         "environment SIDECACHE_LOGS: unknown variable; did you mean 'SIDECACHE_LOG__ACCESS'?",
         "FILE:3:3: upstream.max_connections: a count is a whole number, not 'many'",
         "--listen: an address is like '127.0.0.1:8080' or '[::1]:8080'",
-        f"environment SIDECACHE_WORKERS: {ONE_WORKER}",
+        "environment SIDECACHE_WORKERS: a count is a whole number, not 'all'",
         "environment SIDECACHE_TRUSTED_PEERS: a network is like '10.0.0.0/8', '192.0.2.7' or '::1'",
         "FILE:7:5: rules[0].jitter: a share is a number from 0 to 1 or like '10%', not 'much'",
         "FILE:4:1: listn: unknown field; did you mean 'listen'?",
@@ -418,6 +417,15 @@ def test_a_wrong_section_is_told_in_one_line(file: Path, text: str, line: str) -
     (found,) = told(file)
 
     assert found.startswith(line)
+
+
+def test_several_workers_need_the_shared_log(file: Path) -> None:
+    file.write_text("upstream: {url: http://a}\nworkers: 2\n")
+    why = "without the shared log, one worker would not hear of another's purges"
+
+    assert told(file) == [f"FILE:2:1: workers: more than one needs store.redis: {why}"]
+    assert load(file, {"redis": "redis://b"}, NOTHING).workers == 2
+    assert len(told(file, {"workers": 129})) == 1
 
 
 def test_settings_are_shown_as_json_without_secrets(file: Path) -> None:

@@ -6,7 +6,7 @@ elsewhere; then what is under way is finished. This module must not know what is
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
@@ -14,7 +14,7 @@ log = logging.getLogger("sidecache")
 
 
 class Ending:
-    """Ends a data server, and the server of operators after it.
+    """Ends a data server, and the servers of operators after it.
 
     `leave` is called as soon as the end begins, `delay` are the seconds that new clients are taken
     after that.
@@ -23,7 +23,7 @@ class Ending:
     def __init__(
         self,
         data: uvicorn.Server,
-        operators: uvicorn.Server | None,
+        operators: Sequence[uvicorn.Server],
         leave: Callable[[], None],
         delay: float,
     ) -> None:
@@ -61,6 +61,6 @@ class Ending:
         try:
             await data
         finally:
-            if self._operators is not None:
-                self._operators.should_exit = True
+            for server in self._operators:
+                server.should_exit = True
         await asyncio.gather(*operators)

@@ -49,9 +49,9 @@ class Edge(Strict):
     """How many requests of one connection may wait for their turn; what follows is not read."""
 
     connections: Count = 10_000
-    """The most connections at once; one more is answered with 503 and closed."""
+    """The most connections at once; one more gets 503 and is closed. Each worker has its part."""
     connections_per_peer: Count | None = None
-    """The most connections of one address; without it, as many as of all."""
+    """The most connections of one address, to each worker; without it, as many as of all."""
 
     head_timeout: Timeout = written("10s")
     """Time from a request's first byte, or from the connection's opening, to its head's end."""

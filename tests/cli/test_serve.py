@@ -17,9 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from proxy.app import Service
-from proxy.cli import main
+from proxy.cli import main, servers
 from proxy.cli import serve as module
-from proxy.cli.serve import data_server
+from proxy.cli.listeners import bind, url_of
+from proxy.cli.servers import data_server
 from proxy.rules.endpoints import Address
 from proxy.settings import load
 from tests.plays.process import ROOT, run, serving
@@ -129,7 +130,7 @@ def test_a_refusal_is_one_line_without_a_traceback() -> None:
         pytest.param([], 1, "upstream", id="no-upstream"),
         pytest.param(["--upstream", "localhost"], 1, "--upstream", id="no-url"),
         pytest.param(["--upstream", NOWHERE, "--listen", "8080"], 1, "--listen", id="no-address"),
-        pytest.param(["--upstream", NOWHERE, "--workers", "2"], 1, "workers", id="two-workers"),
+        pytest.param(["--upstream", NOWHERE, "--workers", "2"], 1, "--workers: more", id="alone"),
         pytest.param(["--upstream", NOWHERE, "--workers", "0"], 2, "--workers", id="no-worker"),
         pytest.param(["--upstream", NOWHERE, "--redis", "http://x"], 1, "--redis", id="redis"),
         pytest.param(["--upstreams", NOWHERE], 2, "--upstream", id="unknown-flag"),
@@ -216,14 +217,14 @@ def test_serving_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 def test_an_address_of_ipv6() -> None:
-    with module._bind(Address("::1", 0), "listen") as listener:  # noqa: SLF001 - as above
-        assert module._address(listener).startswith("http://[::1]:")  # noqa: SLF001 - as above
+    with bind(Address("::1", 0), "listen") as listener:
+        assert url_of(listener).startswith("http://[::1]:")
 
 
 def test_without_uvloop_asyncios_own_loop_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert module._loop_factory() is not None  # noqa: SLF001 - as above
+    assert servers.loop_factory() is not None
     monkeypatch.setitem(sys.modules, "uvloop", None)
-    assert module._loop_factory() is None  # noqa: SLF001 - as above
+    assert servers.loop_factory() is None
 
 
 async def test_the_server_adds_nothing_of_its_own() -> None:

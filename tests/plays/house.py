@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from proxy.app import Service
-from proxy.cli.serve import data_server
+from proxy.cli.servers import data_server
 from proxy.settings import Settings
 from tests.plays.rawclient import RawClient, Response, connected, request
 from tests.plays.scripted import PATIENCE

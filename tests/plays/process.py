@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-_ANNOUNCED: Final = re.compile(r"sidecache on (\S+) before (\S+), admin (\S+)\n")
+_ANNOUNCED: Final = re.compile(r"sidecache on (\S+) before (\S+), admin (\S+?)(?:, \d+ workers)?\n")
 _DEADLINE: Final = 20
 
 

@@ -12,7 +12,7 @@ from proxy.store.redis.log import RedisLog
 from proxy.store.redis.url import parse
 from tests.redis.fleets import Cluster, SentinelFleet
 from tests.redis.servers import PATIENCE, RedisServer
-from tests.redis.stage import MAX_UNVERIFIED, A, B, ask, open_logs, tell
+from tests.redis.stage import KEYS, MAX_UNVERIFIED, A, B, ask, open_logs, tell
 from tests.redis.tier import eventually
 
 
@@ -26,6 +26,23 @@ async def test_running_logs_confirm_to_each_other(server: RedisServer) -> None:
         assert sum(one.latency.counts) == 1
         await other.aclose()
         assert [each.name[:4] for each in await one.replicas()] == ["one-"]
+
+
+async def test_an_heir_has_nobody_wait_for_those_before_it(valkey: RedisServer) -> None:
+    """They have ended without a word; whose name is only similar is waited for."""
+    async with open_logs(valkey.url, "one-more") as (other,):
+        [line] = valkey.run("HGETALL", KEYS.replicas).values()
+        seen, _, rest = line.partition(b":")  # so late that it does not vanish by itself
+        later = b"%d:%b" % (int(seen) + 3_600_000, rest)
+        valkey.run("HSET", KEYS.replicas, "one-00000000", later)
+        ledger = Ledger(max_unverified=MAX_UNVERIFIED)
+        heir = RedisLog(parse(valkey.url), "n", ledger, SystemClock(), name="one", heir=True)
+        heir.start()
+        present = {other.member.name, heir.member.name}
+        try:
+            await eventually(lambda: valkey.run("HGETALL", KEYS.replicas).keys() == present)
+        finally:
+            await heir.aclose()
 
 
 async def test_redis_may_come_later_and_go_and_come_back(valkey: RedisServer) -> None:

@@ -46,7 +46,8 @@ RETRY: Final = 1.0
 class RedisLog(SharedLog):
     """The log under a namespace at a location; what keeps `ledger` in step runs once started.
 
-    `name` and `address` are how operators see this replica.
+    `name` and `address` are how operators see this replica; an `heir` is the only one left of those
+    who had the same name.
     """
 
     def __init__(  # noqa: PLR0913 - what joins a place to a replica
@@ -59,8 +60,10 @@ class RedisLog(SharedLog):
         name: str,
         address: str = "",
         tls: Tls | None = None,
+        heir: bool = False,
     ) -> None:
         self.reconnects = 0
+        self._succeeding = heir
         self._waiting = _Waiting(location, tls)
         self._links = (
             Link(location, PUBLISHING, tls, connections=2, quiet=True),
@@ -90,8 +93,11 @@ class RedisLog(SharedLog):
         met = False
         while not self._closing:  # a cancellation can be lost where a time-out ends just then
             try:
-                await self.follower.turn(BLOCK)
+                await self.follower.turn(0.0 if self._succeeding else BLOCK)
                 met = True
+                if self._succeeding:
+                    await self.succeed()
+                    self._succeeding = False
             except Exception as error:  # noqa: BLE001 - without the log nothing may be served
                 self._complain(error, met=met)
                 await self._waiting.aclose()

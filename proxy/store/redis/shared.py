@@ -8,7 +8,7 @@ import asyncio
 import logging
 from asyncio import timeout as within
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
@@ -143,6 +143,16 @@ class SharedLog:
         with suppress(StoreError):
             await self._ways.publish.leave(self.member)
 
+    async def succeed(self) -> None:
+        """Let nobody wait for those who had this one's name before: they have ended.
+
+        Names end in what tells them apart. Raises `StoreError`.
+        """
+        name = _name(self.member.name)
+        for line in (await self._ways.follow.roll()).lines:
+            if _name(line.name) == name and line.name != self.member.name:
+                await self._ways.follow.leave(replace(self.member, name=line.name))
+
     # Questions
 
     async def facts(self, labels: Labels) -> Facts | None:
@@ -174,6 +184,10 @@ class SharedLog:
             lines = [line for line in lines if line is not own]
             lines.append(self.member.line(state.time))
         return tuple(_replica(line, state) for line in lines)
+
+
+def _name(unique: bytes) -> bytes:
+    return unique.rpartition(b"-")[0]
 
 
 def _replica(line: Line, state: State) -> Replica:

@@ -1,0 +1,218 @@
+"""Joined: the admin application of a proxy that is several workers, over that of one of them.
+
+Whichever worker an operator's connection reaches answers for all: what differs by worker is asked
+of each and joined, all else is the same in every one. This module must not know what is
+behind any answer.
+"""
+
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import orjson
+from starlette.datastructures import URL
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proxy.http import problem
+from proxy.workers import joining
+from proxy.workers.counts import left_behind
+from proxy.workers.exposition import joined
+from proxy.workers.peers import METRICS, Peers, Question, Reply, Silence
+
+PROBING: Final = 1.0
+"""Seconds that a worker may take to tell how it is."""
+
+ASKING: Final = 30.0
+"""Seconds that a worker may take for anything else: the settings may be large."""
+
+LARGEST: Final = 1_048_576
+"""Bytes of a body that are looked into; a larger one is refused by whom it is passed to."""
+
+_PASSED_ON: Final = ("host", "authorization", "content-type")
+_DECIMAL: Final = re.compile(r"[0-9]{1,16}")
+_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+Handler = Callable[[Request], Awaitable[Response | None]]
+Joining = Callable[[joining.Each], joining.Json]
+Replies = Mapping[int, Reply | Silence]
+
+
+class Joined:
+    """Answers for all workers; `own` is the application of the one that it runs in."""
+
+    def __init__(self, own: ASGIApp, peers: Peers, folder: Path) -> None:
+        self._own = own
+        self._peers = peers
+        self._folder = folder
+        self._handlers: Mapping[tuple[str, str], Handler] = {
+            ("GET", "/livez"): self._alive,
+            ("GET", "/readyz"): self._all_of("ready"),
+            ("GET", "/startupz"): self._all_of("started"),
+            ("GET", METRICS): self._metrics,
+            ("GET", "/v1/stats"): self._joint(joining.stats),
+            ("GET", "/v1/explain"): self._joint(joining.explained),
+            ("GET", "/v1/entries"): self._entries,
+            ("POST", "/v1/config/reload"): self._joint(joining.reloaded, complete=True),
+            ("POST", "/v1/purge"): self._counted,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        handler = self._handlers.get((scope.get("method", ""), scope.get("path", "")))
+        if handler is None:
+            await self._own(scope, receive, send)
+            return
+        heard = _Heard(receive)
+        try:
+            response = await handler(Request(scope, heard))
+        except ClientDisconnect:
+            return
+        await (response or self._own)(scope, heard.again, send)
+
+    # What is said of all
+
+    async def _alive(self, request: Request) -> Response:
+        """Tell whether none is stuck; one that has died is replaced without anybody's help."""
+        replies = await self._peers.all(await _question(request), PROBING)
+        stuck = [number for number, reply in replies.items() if reply is Silence.STUCK]
+        return _status("alive", stuck)
+
+    def _all_of(self, word: str) -> Handler:
+        async def answer(request: Request) -> Response:
+            replies = await self._peers.all(await _question(request), PROBING)
+            return _status(word, [n for n, reply in replies.items() if not _ok(reply)])
+
+        return answer
+
+    async def _metrics(self, request: Request) -> Response:
+        """Join the metrics of all; of one that is silent, its counters as they were last told."""
+        replies = await self._peers.all(await _question(request), ASKING)
+        texts = [
+            reply.body if isinstance(reply, Reply) else left_behind(self._folder, number)
+            for number, reply in replies.items()
+        ]
+        return Response(joined(texts), headers={"content-type": _CONTENT_TYPE})
+
+    def _joint(self, join: Joining, *, complete: bool = False) -> Handler:
+        """Return what joins the documents of all who answer; `complete` if none may be stuck."""
+
+        async def answer(request: Request) -> Response | None:
+            replies = await self._peers.all(await _question(request), ASKING)
+            return _joint(replies, join, complete=complete)
+
+        return answer
+
+    # What is asked for in parts
+
+    async def _entries(self, request: Request) -> Response | None:
+        """List what the workers hold, one after the other."""
+        asked = request.query_params
+        cursor, limit = asked.get("cursor", "0"), asked.get("limit", "100")
+        if not (_DECIMAL.fullmatch(cursor) and _DECIMAL.fullmatch(limit)):
+            return None  # whoever answers says what is wrong with it
+        if "key" in asked:
+            return await self._joint(lambda each: joining.under_key(each, int(limit)))(request)
+        at, number = divmod(int(cursor), self._peers.size)
+        url = request.url.include_query_params(cursor=at)
+        reply = await self._peers.one(number, await _question(request, url), ASKING)
+        if isinstance(reply, Silence):
+            return _json(joining.page({"entries": [], "cursor": None}, number, self._peers.size))
+        if not reply.is_ok:
+            return _passed(reply)
+        return _json(joining.page(orjson.loads(reply.body), number, self._peers.size))
+
+    async def _counted(self, request: Request) -> Response | None:
+        """Count what a purge would void in all memories; a purge itself reaches all by the log."""
+        question = await _question(request)
+        if not _is_dry(question.body):
+            return None
+        return _joint(await self._peers.all(question, ASKING), joining.matching)
+
+
+class _Heard:
+    """What came of a request, as it is told again to whom it is passed to."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: deque[Message] = deque()
+
+    async def __call__(self) -> Message:
+        """Receive, and remember it."""
+        message = await self._receive()
+        self._messages.append(message)
+        return message
+
+    async def again(self) -> Message:
+        """Receive what is remembered, then what comes."""
+        return self._messages.popleft() if self._messages else await self._receive()
+
+
+async def _question(request: Request, url: URL | None = None) -> Question:
+    url = url or request.url
+    target = f"{url.path}?{url.query}" if url.query else url.path
+    sent = request.headers
+    fields = {name: sent[name].strip() for name in _PASSED_ON if name in sent}
+    peer = request.client.host if request.client else ""
+    return Question(request.method, target, fields, await _body(request), peer)
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body, nothing of one that is too large to be looked into."""
+    if request.method == "GET":
+        return b""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST:
+            return b""
+    return bytes(body)
+
+
+def _is_dry(body: bytes) -> bool:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(document, dict) and document.get("dry_run") is True
+
+
+def _joint(replies: Replies, join: Joining, *, complete: bool = False) -> Response | None:
+    """Return what the workers say as one, or the first refusal; None where nobody answers."""
+    answers = {n: reply for n, reply in replies.items() if isinstance(reply, Reply)}
+    if not answers:
+        return None
+    refused = next((reply for reply in answers.values() if not reply.is_ok), None)
+    if refused is not None:
+        return _passed(refused)
+    stuck = [number for number, reply in replies.items() if reply is Silence.STUCK]
+    if complete and stuck:
+        return _unavailable(f"Workers that take too long: {stuck}. The others have done it.")
+    return _json(join({number: orjson.loads(reply.body) for number, reply in answers.items()}))
+
+
+def _unavailable(detail: str) -> Response:
+    media_type, body = problem.render(503, "Unavailable", detail)
+    return Response(body, 503, media_type=media_type.decode())
+
+
+def _status(word: str, missing: Sequence[int]) -> Response:
+    """Answer a probe; `missing` are the workers that are not what is asked."""
+    if not missing:
+        return _json({"status": word})
+    return _json({"status": f"not {word}", "workers": list(missing)}, 503)
+
+
+def _ok(reply: Reply | Silence) -> bool:
+    return isinstance(reply, Reply) and reply.is_ok
+
+
+def _json(document: joining.Json, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status, media_type="application/json")
+
+
+def _passed(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, reply.fields)
