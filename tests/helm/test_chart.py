@@ -68,6 +68,7 @@ def test_an_older_cluster_gets_the_policy_that_it_knows() -> None:
         (gateway(adminTokens=[{"name": "a", "role": "purge", "token": "x" * 16}]), "'token'"),
         (gateway(redisPassword={"name": "redis"}), "missing property 'key'"),
         ({"config": {"upstream": {"url": "http://a/path"}}}, "at '/config/upstream/url'"),
+        ({"config": GATEWAY["config"] | {"workers": 2}}, "config.workers: more than one needs"),
         ({"config": GATEWAY["config"] | {"listen": "0.0.0.0:1"}}, "'listen' not allowed"),
         (
             {"config": GATEWAY["config"] | {"rules": [{"name": "x", "tll": "5m"}]}},

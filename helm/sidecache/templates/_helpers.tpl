@@ -58,6 +58,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set . "password" (dict "variable" "REDIS_PASSWORD") -}}
 {{- end -}}
 {{- end -}}
+{{- if and (gt (int $config.workers) 1) (not $store.redis) -}}
+{{- fail "config.workers: more than one needs config.store.redis: without the shared log, one worker would not hear of another's purges" -}}
+{{- end -}}
 {{- if $store -}}
 {{- $_ := set $config "store" $store -}}
 {{- end -}}
