@@ -112,6 +112,7 @@ async def test_what_one_hears_all_do_and_what_all_count_is_told_as_one(
         assert receipt["state"] == "complete"
         assert [one["state"] for one in receipt["replicas"]] == ["confirmed"] * 2
         assert await bodies(some, "/steady/1") == {b"1"}
+        await _told_of_one_that_hangs(proxy)
 
 
 async def _looked_into(proxy: Member) -> None:
@@ -135,6 +136,21 @@ async def _looked_into(proxy: Member) -> None:
     assert (await get("/v1/explain")).status_code == 422
     refused = await get("/v1/stats", headers={"Authorization": "Bearer nobody"})
     assert (refused.status_code, refused.headers["www-authenticate"][:6]) == (401, "Bearer")
+
+
+async def _told_of_one_that_hangs(proxy: Member) -> None:
+    """See that probes notice it, and that what it has counted still counts."""
+    counted = await proxy.count("sidecache_requests_total")
+    pid = workers(proxy)[1]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        probes = [proxy.operator.get(path) for path in ("/livez", "/readyz")]
+        for answer in await asyncio.gather(*probes):
+            assert (answer.status_code, answer.json()["workers"]) == (503, [1])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (await proxy.operator.get("/livez")).json() == {"status": "alive"}
+    assert await proxy.count("sidecache_requests_total") == counted
 
 
 async def test_one_that_is_killed_is_replaced_and_nobody_else_notices(
@@ -169,22 +185,6 @@ async def test_one_that_is_killed_is_replaced_and_nobody_else_notices(
 
 async def _ready(proxy: Member) -> bool:
     return (await proxy.operator.get("/readyz")).status_code == 200
-
-
-async def test_one_that_hangs_is_told_of(origin: Origin, redis: RedisServer) -> None:
-    async with running(origin.url, redis) as proxy:
-        await proxy.get("/steady/1")
-        counted = await proxy.count("sidecache_requests_total")
-        pid = workers(proxy)[1]
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            probes = [proxy.operator.get(path) for path in ("/livez", "/readyz")]
-            for answer in await asyncio.gather(*probes):
-                assert (answer.status_code, answer.json()["workers"]) == (503, [1])
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        assert (await proxy.operator.get("/livez")).json() == {"status": "alive"}
-        assert await proxy.count("sidecache_requests_total") == counted
 
 
 async def test_settings_are_read_anew_by_all_or_by_none(
