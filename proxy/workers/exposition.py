@@ -19,6 +19,8 @@ GAUGES: Final[Mapping[str, Join]] = {
     "sidecache_in_flight": _sum,
     "sidecache_memory_bytes": _sum,
     "sidecache_memory_keys": _sum,
+    "sidecache_recall_bytes": _sum,
+    "sidecache_recall_answers": _sum,
     "sidecache_edge_connections": _sum,
     "sidecache_upstream_in_flight": _sum,
     "sidecache_upstream_waiting": _sum,

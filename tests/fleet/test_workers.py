@@ -154,7 +154,7 @@ async def _told_of_one_that_hangs(proxy: Member) -> None:
 
 
 async def _alive(proxy: Member) -> bool:
-    return (await proxy.operator.get("/livez")).json() == {"status": "alive"}
+    return (await proxy.operator.get("/livez")).status_code == 200
 
 
 async def test_one_that_is_killed_is_replaced_and_nobody_else_notices(
