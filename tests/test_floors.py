@@ -15,6 +15,7 @@ FLOORS = {
     "policy": 1,
     "rules": 2,
     "engine": 3,
+    "openapi": 3,
     "store": 4,
     "workers": 4,
     "upstream": 4,

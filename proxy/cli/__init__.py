@@ -11,7 +11,10 @@ import click
 from proxy import __version__
 from proxy.errors import SidecacheError
 
-VERBS: Final = ("serve", "validate", "explain", "purge", "warm", "health", "leave", "schema")
+VERBS: Final = (
+    *("serve", "validate", "explain", "check-openapi", "purge", "warm"),
+    *("health", "leave", "schema"),
+)
 """Each is a module of this package with a command of its name, imported when it is called."""
 
 
@@ -34,7 +37,8 @@ class _Verbs(click.Group):
         del ctx
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(import_module(f"proxy.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"proxy.cli.{name}"), name)
         return command
 
     def invoke(self, ctx: click.Context) -> object:

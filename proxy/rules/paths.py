@@ -60,9 +60,14 @@ def _step(word: str) -> Step:
         raise ValueError("a segment is literal text, '*', '{name}' or, at the end, '**'")
     if set(word) & set("?#"):
         raise ValueError("a path pattern has no query; use match.query")
+    return literal(word)
+
+
+def literal(word: str) -> bytes:
+    """Return the decoded segment that a word stands for; raises ValueError where none matches."""
     match segments(b"/" + quote(word, safe=_PRINTABLE).encode()):
-        case (literal,):
-            return literal
+        case (segment,):
+            return segment
         case _:
             raise ValueError(f"'{word}' is a segment that no path is matched with")
 

@@ -125,7 +125,7 @@ class _Reader:
                 return self.sequence(loc)
             case ScalarEvent():
                 self.check(event, loc)
-                return _scalar(event)
+                return scalar(event)
             case _:
                 raise self.refused(event, "aliases are not accepted; write the value out")
 
@@ -166,8 +166,8 @@ class _Reader:
         return ConfigError(f"{_at(self.name, event.start_mark)}: {why}")
 
 
-def _scalar(event: ScalarEvent) -> object:
-    """Resolve a plain scalar by YAML 1.2.2 §10.3; a quoted or block one is text."""
+def scalar(event: ScalarEvent) -> object:
+    """Return the value of a plain scalar by YAML 1.2.2 §10.3; a quoted or block one is text."""
     text: str = event.value
     if not event.implicit[0]:
         return text

@@ -1,0 +1,110 @@
+"""Proposed rules are for the operations that they name, and never keep what is one caller's."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.openapi.checks import Ruled, findings
+from proxy.openapi.operations import Operation
+from proxy.openapi.proposals import Proposal, proposals
+from proxy.openapi.shapes import covers
+from proxy.openapi.writing import render
+from proxy.rules.places import parse
+from proxy.rules.ruleset import Ruleset
+from proxy.settings import Settings, builtin_rules, ruleset
+from tests.openapi.documents import DOCUMENTS, Json, operation, query
+from tests.openapi.reading import asked, example, is_off, proposed, read
+
+VALUES: Final = ("7", "value", "mine", "x.json", "a:cancel", "me", "status")
+
+
+Whole = tuple[Json, tuple[Proposal, ...], Ruleset, str]
+"""A document, and what is proposed for it: as values, compiled, and as text."""
+
+
+@pytest.fixture(scope="module", params=DOCUMENTS)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    document = DOCUMENTS[request.param]()
+    return (document, *proposed(document, tmp_path_factory.mktemp("proposed")))
+
+
+def test_the_documents_are_large() -> None:
+    sizes = [len(read(make()).operations) for make in DOCUMENTS.values()]
+    assert all(size > 140 for size in sizes), sizes
+    assert sum(sizes) > 600
+
+
+def test_every_rule_meets_its_own_operations(whole: Whole) -> None:
+    _, made, rules, _ = whole
+    for proposal in made:
+        for each in proposal.operations:
+            found = asked(rules, example(each.template, "zzz-1"), proposal.methods[0])
+            assert found.rule.name == proposal.name, each
+
+
+def test_every_read_has_a_rule(whole: Whole) -> None:
+    document, made, _, _ = whole
+    named = {each for proposal in made for each in proposal.operations}
+    assert {op for op in read(document).operations if op.method in {"GET", "HEAD"}} <= named
+
+
+def meant(operation: Operation, path: str) -> bool:
+    """Tell whether a path is one of an operation's, by its template and not by our pattern."""
+    pieces = re.split(r"(\{(?:[^{}]|\{[^{}]*\})*\})", operation.template)
+    pattern = "".join("[^/]+" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))
+    return re.fullmatch(pattern, path) is not None
+
+
+def personal_paths(operations: tuple[Operation, ...]) -> Iterator[tuple[Operation, str]]:
+    """Yield paths that go to what needs credentials, if the more particular operation wins."""
+    public = [op for op in operations if op.method == "GET" and not op.personal]
+    for each in operations:
+        if each.method != "GET" or not each.personal:
+            continue
+        for value in VALUES:
+            path = example(each.template, value)
+            nearer = (op for op in public if covers(each.shape.steps, op.shape.steps))
+            if not any(meant(op, path) and op.shape.steps != each.shape.steps for op in nearer):
+                yield each, path
+
+
+def test_nothing_is_kept_of_what_needs_credentials(whole: Whole) -> None:
+    document, _, rules, _ = whole
+    for each, path in personal_paths(read(document).operations):
+        assert is_off(asked(rules, path)), f"{each}: {path}"
+
+
+def test_the_check_agrees_with_the_proposal(whole: Whole) -> None:
+    document, _, _, text = whole
+    settings = Settings.model_validate(parse(text, "proposed.yaml").data)
+    models = (*settings.rules, *builtin_rules())
+    rules = tuple(map(Ruled.of, models, ruleset(settings, "proposed.yaml").rules))
+    assert [each.text for each in findings(rules, read(document).operations)] == []
+
+
+SEGMENTS = st.sampled_from(["a", "b", "{x}", "{y}", "{x}.json", "{x}:go", "", "{p:.*}", "mine"])
+TEMPLATES = st.lists(SEGMENTS, min_size=1, max_size=3).map(lambda words: "/" + "/".join(words))
+OPERATIONS = st.builds(
+    operation,
+    st.just(""),
+    security=st.sampled_from([[], [], [{"key": []}], [{}, {"key": []}]]),
+    parameters=st.sampled_from([[], [query("q")]]),
+)
+PATHS = st.dictionaries(
+    TEMPLATES, st.dictionaries(st.sampled_from(["get", "put", "post"]), OPERATIONS), max_size=8
+)
+KEY: Final = {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}
+
+
+@given(PATHS)
+def test_whatever_a_document_says_what_is_personal_is_not_kept(paths: dict[str, Any]) -> None:
+    found = read({"openapi": "3.1.0", "paths": paths, "components": {"securitySchemes": KEY}})
+    made = proposals(found.operations)
+    settings = Settings.model_validate(parse(render("x", found, made), "x").data)
+    rules = ruleset(settings, "x")
+    for each, path in personal_paths(found.operations):
+        assert is_off(asked(rules, path)), f"{each}: {path}"
