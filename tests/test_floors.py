@@ -16,6 +16,7 @@ FLOORS = {
     "rules": 2,
     "engine": 3,
     "openapi": 3,
+    "top": 3,
     "store": 4,
     "workers": 4,
     "upstream": 4,
