@@ -31,6 +31,7 @@ FLOORS = {
     "stores": 6,
     "upstreams": 6,
     "traces": 6,
+    "loadtest": 5,
     "app": 7,
     "reload": 6,
     "cli": 8,

@@ -12,7 +12,7 @@ from proxy import __version__
 from proxy.errors import SidecacheError
 
 VERBS: Final = (
-    *("serve", "validate", "explain", "check-openapi", "purge", "warm", "top"),
+    *("serve", "validate", "explain", "check-openapi", "purge", "warm", "top", "bench"),
     *("health", "leave", "schema"),
 )
 """Each is a module of this package with a command of its name, imported when it is called."""
