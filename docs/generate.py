@@ -4,7 +4,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import chart_schema, dashboard, metrics_page, reasons_page, rfc9111_page, rules_page
+from docs import (
+    chart_schema,
+    dashboard,
+    metrics_page,
+    reasons_page,
+    rfc9111_page,
+    rules_page,
+    troubleshooting_page,
+)
 from proxy.cli import schema
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +25,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/metrics.md": metrics_page.page,
     "docs/reasons.md": reasons_page.page,
     "docs/rfc9111.md": rfc9111_page.page,
+    "docs/troubleshooting.md": troubleshooting_page.page,
 }
 """File → the function that makes its text."""
 

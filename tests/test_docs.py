@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs import rfc9111_page
+from docs import rfc9111_page, troubleshooting_page
 from docs.generate import PAGES, ROOT
 from proxy.policy.reasons import Reason
 
@@ -21,3 +21,9 @@ def test_clause_has_function_and_test(clause: str) -> None:
 def test_every_reason_is_told() -> None:
     page = (ROOT / "docs/reasons.md").read_text()
     assert all(f"| `{reason.value}` |" in page for reason in Reason)
+
+
+def test_every_reason_has_advice() -> None:
+    assert set(Reason) == troubleshooting_page.ADVICE.keys()
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    assert all(f"\n### `{reason.value}`\n" in page for reason in Reason)

@@ -12,7 +12,7 @@ from proxy.top.frame import Cause, Frame, Traffic
 from proxy.top.moment import Moment, Replica
 
 NARROWEST: Final = 20
-_NARROW: Final = 60
+_NARROW: Final = 70
 _FEW: Final = 3
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -154,7 +154,7 @@ def _behind(replica: Replica) -> str:
 def _table(rules: Sequence[Traffic], width: int, most: int) -> Iterator[Line]:
     """Yield a row for each rule; where it is narrow, with fewer columns."""
     wide = width >= _NARROW
-    name = max(min(width - (48 if wide else 20), 40), 8)
+    name = max(min(width - (54 if wide else 18), 40), 8)
     titles = ("req/s", "hits", "miss/s", "err/s", "ever", "requests") if wide else ("req/s", "hits")
     yield (Piece(f"{'rule':<{name}}" + "".join(f"{t:>9}" for t in titles), Style.TITLE),)
     for rule in rules[:most]:

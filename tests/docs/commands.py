@@ -13,7 +13,8 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent.parent
 PAGES: Final = (
     *("README.md", "docs/deploy.md", "docs/redis.md", "docs/security.md", "docs/runbook.md"),
-    *("docs/purging.md", "docs/traces.md", "helm/sidecache/README.md"),
+    *("docs/purging.md", "docs/adopting.md", "docs/tags.md", "docs/tuning.md"),
+    *("docs/troubleshooting.md", "docs/traces.md", "helm/sidecache/README.md"),
 )
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(
@@ -34,12 +35,22 @@ class Command:
         return f"{self.page}:{self.line} {self.text}"
 
     @property
+    def needs_shell(self) -> bool:
+        """Whether its output goes into a file or another command."""
+        return not {"|", ">"}.isdisjoint(shlex.split(self.text, comments=True))
+
+    @property
     def words(self) -> list[str]:
         """Its words, without those that set variables before it."""
         words = shlex.split(self.text, comments=True)
         while words and _VARIABLE.match(words[0]):
             del words[0]
         return words
+
+
+def fenced(page: Path, language: str) -> list[str]:
+    """Return the blocks of a page that are in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def commands() -> Iterator[Command]:

@@ -9,12 +9,11 @@ import pytest
 import yaml
 
 from proxy.settings import load
-from tests.docs.commands import ROOT
+from tests.docs.commands import ROOT, fenced
 from tests.helm.rendering import render
 
 PAGES: Final = (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("helm/**/*.md"))
 LINK: Final = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
-BLOCK: Final = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
@@ -32,7 +31,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def blocks() -> Iterator[tuple[str, str]]:
     for page in (ROOT / "docs").glob("*.md"):
-        for text in BLOCK.findall(page.read_text()):
+        for text in fenced(page, "yaml"):
             yield page.name, text
 
 

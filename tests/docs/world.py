@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import httpx
@@ -25,6 +27,8 @@ _BIN: Final = os.path.dirname(sys.executable)  # noqa: PTH120 - of a link, not o
 class World:
     """Where everything is."""
 
+    folder: Path
+    """Where commands are typed: `config`, the API's description, and what earlier ones made."""
     api: int
     data: int
     admin: int
@@ -42,6 +46,7 @@ class World:
             "127.0.0.1:9090": f"127.0.0.1:{self.admin}",
             "$SIDECACHE_ADMIN_TOKEN": TOKEN,
             "--upstream URL": f"--upstream http://127.0.0.1:{self.api}",
+            "check-openapi FILE": "check-openapi described.json",
             " FILE": " config/sidecache.yaml",
             "?seconds=10": "?seconds=1",
         }.items():
@@ -62,8 +67,10 @@ class World:
 @contextmanager
 def opened() -> Iterator[World]:
     """Have all of it run until the block ends."""
-    with RedisServer() as redis, RedisServer() as other:
-        world = World(free_port(), free_port(), free_port(), redis, other)
+    with RedisServer() as redis, RedisServer() as other, TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "config").symlink_to(ROOT / "config")
+        world = World(folder, free_port(), free_port(), free_port(), redis, other)
         proxy = [
             *("-m", "proxy", "serve", "--config", "config/sidecache.yaml", "--redis", redis.url),
             *("--upstream", f"http://127.0.0.1:{world.api}"),
@@ -75,6 +82,8 @@ def opened() -> Iterator[World]:
         ):
             for url in (f"http://127.0.0.1:{world.api}/", f"http://127.0.0.1:{world.admin}/readyz"):
                 until(_answers, url, url)
+            described = httpx.get(f"http://127.0.0.1:{world.api}/openapi.json")
+            (folder / "described.json").write_bytes(described.content)
             yield world
 
 
