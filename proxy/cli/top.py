@@ -60,8 +60,10 @@ class _Asking:
 
     def moment(self) -> Moment:
         """Return the numbers as they are now; raises `RemoteError`."""
-        stats = self._api.get("/v1/stats")
+        stats: object = self._api.get("/v1/stats")
         taken = time.monotonic()
+        if not isinstance(stats, dict) or "requests" not in stats:
+            raise RemoteError("/v1/stats: this is no admin API of Sidecache; see --admin")
         replicas, problem = self._replicas()
         if self._asked % _PAUSES == 0:
             self._slow = {name: self._optional(f"/v1/{name}") for name in ("advice", "history")}

@@ -23,7 +23,7 @@ upstream: {{url: "http://127.0.0.1:8000"}}    # where the API listens
 
 def render(name: str, inventory: Inventory, proposals: Sequence[Proposal]) -> str:
     """Return a settings file; raises ConfigError where it would be larger than one may be."""
-    notes = [f"# No rule can match {each}" for each in inventory.unmatchable]
+    notes = [f"# No rule can match {_comment(each)}" for each in inventory.unmatchable]
     head = _HEAD.format(
         name=_comment(name),
         operations=f"{len(inventory.operations)} operations",

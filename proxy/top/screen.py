@@ -49,7 +49,7 @@ class Screen:
 
     def show(self, lines: Sequence[str]) -> None:
         """Show lines in the place of those before."""
-        text = "\r\n".join(f"{line}{_REST_OF_LINE}" for line in lines)
+        text = "\n".join(f"{line}{_REST_OF_LINE}" for line in lines)
         self._out.write(f"{_HOME}{text}{_REST_OF_SCREEN}")
         self._out.flush()
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from examples.catalog.app import create_app
 from proxy.cli import main
+from tests.cli.serving import served
+from tests.plays.process import serving
 
 CONFIG = Path(__file__).parents[2] / "config" / "sidecache.yaml"
 
@@ -56,6 +59,28 @@ def test_what_is_proposed_is_valid_and_agrees(api: Path, written: Path) -> None:
         0,
         f"{written}: agrees with catalog.json (23 operations)\n",
     )
+
+
+def test_what_is_proposed_serves_the_api(api: Path, written: Path, tmp_path: Path) -> None:
+    written.write_text(check(str(api)).stdout)
+    with (
+        served(create_app(tmp_path / "catalog.sqlite3")) as url,
+        serving("--config", str(written), "--upstream", url) as proxy,
+        httpx.Client(base_url=proxy.url) as client,
+    ):
+
+        def kept(path: str, **fields: str) -> bool:
+            client.get(path, headers=fields)
+            return "; hit" in client.get(path, headers=fields).headers["cache-status"]
+
+        assert all(map(kept, ("/products/1", "/products?page=1", "/categories", "/slow?ms=1")))
+        assert not kept("/me", authorization="Bearer account-7")
+        assert not kept("/session")
+        assert "; hit" in client.get("/products?page=1&utm_source=x").headers["cache-status"]
+        client.patch("/products/1", json={"name": "Desk"})
+        assert "; hit" not in client.get("/products/1").headers["cache-status"]
+        assert "; hit" not in client.get("/products?page=1").headers["cache-status"]
+        assert "; hit" in client.get("/categories").headers["cache-status"]
 
 
 def test_the_catalog_s_rules(api: Path) -> None:

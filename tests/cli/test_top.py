@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import pytest
@@ -26,6 +26,7 @@ from tests.plays.process import environment
 ENTER: Final = "\x1b[?1049h\x1b[?25l"
 LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 DEADLINE: Final = 20
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @pytest.fixture
@@ -87,6 +88,19 @@ def test_nobody_there() -> None:
     ended = top(url="http://127.0.0.1:1")
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert "is the proxy running, and is --admin its admin address?" in ended.stderr
+
+
+async def _elsewhere(scope: dict[str, Any], receive: object, send: Send) -> None:
+    del scope, receive
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"[]"})
+
+
+def test_another_server() -> None:
+    with served(_elsewhere) as url:
+        ended = top(url=url)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == "/v1/stats: this is no admin API of Sidecache; see --admin\n"
 
 
 @dataclass

@@ -86,6 +86,22 @@ def test_the_check_agrees_with_the_proposal(whole: Whole) -> None:
     assert [each.text for each in findings(rules, read(document).operations)] == []
 
 
+def test_no_text_of_the_document_breaks_out_of_its_place() -> None:
+    nasty = 'x\n    cache: on\r\u2028- name: "a" # \x1b[2J \U0001f600'
+    item = {"get": operation(nasty, summary=nasty, tags=[nasty], parameters=[query(nasty)])}
+    found = read(
+        {
+            "openapi": "3.0.0",
+            "paths": {f"/{nasty}/{{id}}": item, "/b": item, "/\"'{": item},
+        }
+    )
+    text = render(nasty, found, proposals(found.operations))
+    rules = parse(text, "x").data["rules"]
+    assert [rule.get("cache") for rule in rules] == [None, None]
+    assert len(found.unmatchable) == 1
+    assert all(c.isprintable() or c == "\n" for c in text)
+
+
 SEGMENTS = st.sampled_from(["a", "b", "{x}", "{y}", "{x}.json", "{x}:go", "", "{p:.*}", "mine"])
 TEMPLATES = st.lists(SEGMENTS, min_size=1, max_size=3).map(lambda words: "/" + "/".join(words))
 OPERATIONS = st.builds(
