@@ -41,17 +41,17 @@ def check_openapi(
     operations have none, and which may give one caller's answer to another; the exit status is 1
     if there is anything to tell.
     """
-    document = Document("-" if file == "-" else Path(file).name, text.parse(_text(file), file))
-    found = inventory(document.checked(), base)
+    document = Document(file, text.parse(_text(file), file)).checked()
+    found, name = inventory(document, base), Path(file).name
     if config is None:
-        click.echo(render(document.name, found, proposals(found.operations)), nl=False)
+        click.echo(render(name, found, proposals(found.operations)), nl=False)
         return
     told = [each for each in _checked(config, found.operations) if each.kind.value not in ignore]
     for finding in told:
         click.echo(": ".join(filter(None, (finding.where, finding.text))))
     if told:
         ctx.exit(1)
-    click.echo(f"{config}: agrees with {document.name} ({len(found.operations)} operations)")
+    click.echo(f"{config}: agrees with {name} ({len(found.operations)} operations)")
 
 
 def _checked(config: Path, operations: tuple[Operation, ...]) -> list[Finding]:

@@ -15,8 +15,9 @@ from proxy.rules.words import CookieName, KeyedField, Parameter
 
 _CREDENTIAL: Final = (
     r"api[-_]?key|auth(?:entication|orization)?|credentials?|jwt|pass(?:word|wd)|secret"
+    r"|sig(?:nature)?"
 )
-_TOKEN: Final = r"(?:[a-z]+[-_])*token"  # noqa: S105 - the same
+_TOKEN: Final = r"(?:[a-z]+[-_])*token"  # noqa: S105 - a pattern
 _PAGES: Final = re.compile(
     r"(?:page|next|prev\w*|contin\w*|pagination|resume|start|sync)[-_]?token$"
 )
@@ -42,6 +43,8 @@ _TELLING_NOTHING: Final = frozenset({
     *("idempotency-key", "referer", "origin", "date"),
 })  # fmt: skip
 """Fields that differ from request to request and hardly shape an answer."""
+_WRITTEN_HERE: Final = re.compile(r"forwarded|via|x-real-ip|x-forwarded-.*")
+"""Fields that the API gets from the proxy, whatever the client sent."""
 _SCALARS: Final = frozenset({"string", "integer", "number", "boolean", "null", "array"})
 _DEEPEST: Final = 8
 
@@ -91,7 +94,8 @@ def _sorted(document: Document, found: dict[tuple[str, str], tuple[Json, str]]) 
     secret = next((n for kind in names for n in names[kind] if _is_secret(n, kind)), None)
     headers = [n for n in names["header"] if n not in _ANSWERED_HERE | {"accept", "authorization"}]
     keyed = [name for name in headers if name not in _TELLING_NOTHING]
-    unkeyed = [*_unfit(keyed, _FIELD), *_unfit(names["cookie"], _COOKIE)]
+    unkeyed = [*filter(_WRITTEN_HERE.fullmatch, keyed), *_unfit(keyed, _FIELD)]
+    unkeyed += _unfit(names["cookie"], _COOKIE)
     told = [found["query", name] for name in names["query"]]
     known = all(_one_name(document, each, place) for each, place in told)
     known = known and "querystring" not in {kind for kind, _ in found}

@@ -58,16 +58,16 @@ def proposals(operations: Iterable[Operation]) -> tuple[Proposal, ...]:
     operations = tuple(operations)
     reads = sorted(routes.reading(operations), key=lambda route: route.rank)
     writes = sorted(routes.writing(operations), key=lambda route: route.rank)
-    names = _Names(reads, writes)
+    tagging = _Tagging(reads, writes)
     found: list[Proposal] = []
     for off, group in groupby(reads, lambda route: route.rank[0] if route.off else None):
         alike = tuple(group)
-        found += map(names.read, alike) if off is None else [_off(alike)]
-    found += [proposal for route in writes if (proposal := names.write(route))]
+        found += map(tagging.read, alike) if off is None else [_off(alike)]
+    found += [proposal for route in writes if (proposal := tagging.write(route))]
     return tuple(_distinct(found))
 
 
-class _Names:
+class _Tagging:
     """Who carries which tag, and who purges it: what reads and writes have to know of each other.
 
     A write whose path names no single item, `POST /items/{id}:archive`, purges the collection; so
@@ -95,7 +95,7 @@ class _Names:
             paths=(Remarked(route.shape.text),),
             methods=("GET", "HEAD"),
             operations=operations,
-            remarks=(*_told(operations), *why, *_left_out(operations)),
+            remarks=(*_told(operations), *why, *_beside_the_key(operations)),
             ttl=ttl,
             query=_union(known) if len(known) == len(queries) else None,
             headers=tuple(headers),
@@ -122,12 +122,8 @@ class _Names:
         """Return what an answer is called: itself, and every item that it belongs to."""
         path = _levels(route)
         found = [*path[-1:], *(level for level in path if level.item)]
-        if not route.shape.exact:
-            return found
-        for above, level in pairwise(path):
-            if level.item and above.kind in self._blunt:
-                found.append(above)
-        return found
+        blunt = (above for above, level in pairwise(path) if level.item)
+        return [*found, *(above for above in blunt if above.kind in self._blunt)]
 
     def _purges(self, route: Route) -> list[Level]:
         """Return what a write changes: itself, its collection, and what it is a part of."""
@@ -182,11 +178,13 @@ def _told(operations: Sequence[Operation]) -> tuple[str, ...]:
     return tuple(f"{each}{', deprecated' if each.deprecated else ''}" for each in operations)
 
 
-def _left_out(operations: Sequence[Operation]) -> Iterator[str]:
-    """Yield what an operation reads, or may read, and the key does not hold."""
+def _beside_the_key(operations: Sequence[Operation]) -> Iterator[str]:
+    """Yield what answers depend on, or may depend on, beside what the key holds."""
     ignored = _union(operation.asked.ignored for operation in operations)
     if ignored:
         yield f"not in the key, though read: {', '.join(ignored)}"
+    if any(Declared.VARY in operation.answered.fields for operation in operations):
+        yield "the API declares Vary: each variant is kept under one key"
     if any(operation.asked.query is None for operation in operations):
         yield "the names of its query parameters are open: the whole query is in the key"
 

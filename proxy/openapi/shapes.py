@@ -7,7 +7,7 @@ module must not know operations.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 from urllib.parse import quote, unquote
@@ -36,11 +36,6 @@ class Shape:
     captures: tuple[str | None, ...]
     """For each step the name that it captures, if any."""
     exact: bool = True
-
-    @property
-    def blunt(self) -> "Shape":
-        """The same, not taken for exact."""
-        return replace(self, exact=False)
 
 
 def shape(template: str) -> Shape:

@@ -72,6 +72,7 @@ def shop() -> Json:
         "/localised": {
             "get": operation(
                 "localised",
+                responses={"200": {"description": "", "headers": {"Vary": {}}}},
                 parameters=[
                     {"$ref": "#/components/parameters/language"},
                     {"name": "currency", "in": "cookie", "schema": {"type": "string"}},

@@ -16,7 +16,15 @@ from proxy.openapi.writing import render
 from proxy.rules.places import parse
 from proxy.rules.ruleset import Ruleset
 from proxy.settings import Settings, builtin_rules, ruleset
-from tests.openapi.documents import DOCUMENTS, Json, operation, query
+from tests.openapi.documents import (
+    DOCUMENTS,
+    Json,
+    code_host,
+    operation,
+    payments,
+    query,
+    shop,
+)
 from tests.openapi.reading import asked, example, is_off, proposed, read
 
 VALUES: Final = ("7", "value", "mine", "x.json", "a:cancel", "me", "status")
@@ -84,6 +92,98 @@ def test_the_check_agrees_with_the_proposal(whole: Whole) -> None:
     models = (*settings.rules, *builtin_rules())
     rules = tuple(map(Ruled.of, models, ruleset(settings, "proposed.yaml").rules))
     assert [each.text for each in findings(rules, read(document).operations)] == []
+
+
+def rule(found: tuple[Proposal, ...], path: str, method: str = "GET") -> Proposal:
+    [one] = [
+        each
+        for each in found
+        if method in each.methods and path in [remarked.path for remarked in each.paths]
+    ]
+    return one
+
+
+def small(**paths: str) -> tuple[Proposal, ...]:
+    """Return what is proposed for paths, each with its methods in a word."""
+    told = {
+        path: {method: operation("") for method in methods.split()}
+        for path, methods in paths.items()
+    }
+    return proposals(read({"openapi": "3.1.0", "paths": told}).operations)
+
+
+def test_tags_and_purges() -> None:
+    found = small(**{
+        "/v1/shops/{shopId}": "get delete",
+        "/v1/shops/{shopId}/products": "get post",
+        "/v1/shops/{shopId}/products/{id}": "get put",
+        "/v1/shops/{shopId}/products/{id}/publish": "post",
+        "/{owner}/{repo}/files/{path:.*}": "get",
+        "/unseen/{id}": "put",
+    })  # fmt: skip
+    products = "/v1/shops/{shop_id}/products"
+    assert rule(found, products).tags == ("products:{shop_id}", "shop:{shop_id}")
+    item = rule(found, f"{products}/{{id}}")
+    assert item.tags == ("product:{shop_id}/{id}", "shop:{shop_id}")
+    assert item.ttl == "1m"
+    written = rule(found, f"{products}/{{id}}", "PUT").purge
+    assert written == ("product:{shop_id}/{id}", "products:{shop_id}", "shop:{shop_id}")
+    published = rule(found, f"{products}/{{id}}/publish", "POST").purge
+    assert published == ("product:{shop_id}/{id}", "products:{shop_id}")
+    assert rule(found, "/v1/shops/{shop_id}", "DELETE").purge == ("shop:{shop_id}",)
+    files = rule(found, "/{owner}/{repo}/files/**")
+    assert files.tags == ("files:{owner}/{repo}", "item:{owner}/{repo}")
+    assert files.ttl == "10s"
+    assert not [each for each in found if "/unseen/{id}" in str(each.paths)]
+
+
+@pytest.mark.parametrize("blunt", ["/items/{id}:archive", "/items/{id}.json"])
+def test_a_write_that_names_no_item_purges_them_all(blunt: str) -> None:
+    found = small(**{"/items": "get", "/items/{id}": "get", "/items/{id}/x": "get", blunt: "post"})
+    assert rule(found, "/items/*", "POST").purge == ("items",)
+    for path in ("/items", "/items/{id}", "/items/{id}/x"):
+        assert "items" in rule(found, path).tags
+    assert "items" not in rule(small(**{"/items": "get", "/items/{id}": "get"}), "/items/{id}").tags
+
+
+def test_what_is_read_under_one_pattern_has_the_tags_of_the_least_exact() -> None:
+    found = small(**{"/items/{id}": "get put", "/items/{id}.json": "get", "/items": "get"})
+    assert rule(found, "/items/*").tags == ("items",)
+    assert rule(found, "/items/{id}", "PUT").purge == ("items",)
+
+
+def test_what_the_code_host_declares() -> None:
+    made = proposals(read(code_host()).operations)
+    told = {remark for proposal in made for remark in proposal.remarks}
+    assert "no ttl: the API declares Cache-Control, which decides" in told
+    assert "GET /repos/{owner}/{repo}/compare/{basehead} (same_shape), deprecated" in told
+    assert any(remark.endswith("after that, it is validated") for remark in told)
+    assert rule(made, "/licenses").ttl is None
+    assert rule(made, "/raw/{id}").headers == ("accept",)
+    [graph] = [path for path in rule(made, "/graphql").paths if path.path == "/graphql"]
+    assert graph.remark == "graph: has a request body, which no key holds"
+
+
+def test_what_the_shop_declares() -> None:
+    made = proposals(read(shop()).operations)
+    localised = rule(made, "/api/v2/localised")
+    assert (localised.headers, localised.cookies) == (("accept-language",), ("currency",))
+    assert "not in the key, though read: x-request-id" in localised.remarks
+    assert "the API declares Vary: each variant is kept under one key" in localised.remarks
+    for path in ("/api/v2/search", "/api/v2/free", "/api/v2/any"):
+        assert rule(made, path).query is None
+    for path in ("/api/v2/session", "/api/v2/feed", "/api/v2/carts/mine"):
+        assert rule(made, path).off
+
+
+def test_what_the_payments_api_declares() -> None:
+    made = proposals(read(payments()).operations)
+    for name in ("private", "cookie", "open", "signed", "forwarded", "mutual"):
+        assert rule(made, f"/v1/{name}").off
+    for path in ("/v1/status/status", "/v1/rates/*", "/v1/charges/{id}"):
+        assert rule(made, path).off
+    for path in ("/v1/currencies", "/v1/currencies/{code}", "/v1/status/{region}"):
+        assert not rule(made, path).off
 
 
 def test_no_text_of_the_document_breaks_out_of_its_place() -> None:
