@@ -4,6 +4,7 @@
 ASGI application, to be served alone or mounted in another one.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ from proxy.admin.collectors import (
     ReloadCollector,
     SharedCollector,
 )
-from proxy.admin.control import Control, Phase
+from proxy.admin.control import Control, Phase, Redis
 from proxy.admin.method import PurgeMethod
 from proxy.admin.metrics import render
 from proxy.coding.coder import PooledCoder
@@ -37,6 +38,7 @@ from proxy.edge.shortcut import Shortcut
 from proxy.edge.stats import EdgeStats
 from proxy.engine.corridor import Corridor
 from proxy.engine.fleet import Fleet
+from proxy.engine.history import INTERVAL, History
 from proxy.engine.observed import ObservedTunnels, ObservedUpstream
 from proxy.engine.ports import Tunnels, World
 from proxy.engine.purging import Purging
@@ -46,6 +48,7 @@ from proxy.engine.shelf import Shelf
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
 from proxy.engine.systemclock import SystemClock
+from proxy.engine.tasks import Tasks
 from proxy.engine.tunnelling import Tunnelling
 from proxy.reload import Given, Plan, Reloader, Source, Written
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown, tokens
@@ -82,6 +85,8 @@ class Service:
         self.phase = Phase.STARTING
         self._logs_installed = False
         self._clock = SystemClock()
+        self._tasks = Tasks()
+        self.history = History(self.stats, self._clock.now())
         self._writer = logs.LineWriter(_standard_output(), self.stats)
         own = own or Identity(str(settings.listen))
         self.stores = Stores(settings, self._clock, environ, own)
@@ -147,6 +152,7 @@ class Service:
             ledger=stores.ledger,
             memory=stores.near,
             stats=self.stats,
+            history=self.history,
             replicas=stores.log.replicas,
             now=self._clock.now,
             phase=lambda: self.phase,
@@ -154,6 +160,7 @@ class Service:
             config=lambda: cast("Mapping[str, object]", shown(self.settings)),
             reload=self.reloader.reload,
             shared=None if far is None else lambda digest: far.get(digest, lambda _: True),
+            redis=None if stores.shared is None else Redis(stores.shared.link, stores.shared.log),
         )
 
     def _collectors(self) -> Iterator[Collector]:
@@ -174,9 +181,15 @@ class Service:
         """Begin to work in the background, and take requests."""
         self.stores.start()
         self.reloader.start()
+        self._tasks.hold(asyncio.create_task(self._tick()))
         if isinstance(self._upstream, Gateway):
             self._upstream.start()
         self.phase = Phase.READY
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            self.history.tick(self._clock.now())
 
     def leave(self) -> None:
         """Be ready no more, and tell every client to come back elsewhere (9112 §9.6)."""
@@ -192,6 +205,7 @@ class Service:
     async def aclose(self) -> None:
         """End background work, give up connections, write the last log line."""
         self.phase = Phase.DRAINING
+        await self._tasks.aclose()
         await self.reloader.aclose()
         await self.corridor.tasks.aclose()
         await self.purging.aclose()

@@ -8,14 +8,27 @@ from typing import Any, Final
 from fastapi import FastAPI, Response
 
 from proxy import __version__
-from proxy.admin import entries, explain, problems, profile, purges, reload, state, warm
+from proxy.admin import (
+    dashboard,
+    entries,
+    explain,
+    history,
+    problems,
+    profile,
+    purges,
+    reload,
+    state,
+    warm,
+    whoami,
+)
 from proxy.admin.auth import Gate
 from proxy.admin.control import Control, Phase
+from proxy.admin.headers import Headers
 from proxy.admin.metrics import CONTENT_TYPE
 
 _ROUTERS: Final = (
     *(purges.router, explain.router, entries.router),
-    *(state.router, reload.router, warm.router, profile.router),
+    *(state.router, history.router, reload.router, warm.router, profile.router),
 )
 _ABOUT: Final = """What operators see and do of one Sidecache.
 
@@ -33,11 +46,16 @@ def create_admin(control: Control, gate: Gate) -> FastAPI:
         title="Sidecache admin",
         description=_ABOUT,
         version=__version__,
+        docs_url=None,  # these two pages get their scripts from the internet
+        redoc_url=None,
         redirect_slashes=False,  # it would send whoever asks to the Host that they named
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    api.add_middleware(Headers)
     problems.install(api)
     _health(api, control)
+    api.include_router(dashboard.router())
+    api.include_router(whoami.router(gate))
     for router in _ROUTERS:
         api.include_router(router(control, gate))
     return api

@@ -76,6 +76,14 @@ class Caller:
     authorization: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """As whom a caller was let in: a token's name and role, or `local`, who may read."""
+
+    name: str
+    role: Role
+
+
 class Gate:
     """Lets in who has a token for what they want; without any token, local readers alone."""
 
@@ -89,8 +97,8 @@ class Gate:
         """Let in who has one of these from now on, and nobody else."""
         self._tokens = tuple(tokens)
 
-    def admit(self, caller: Caller, wanted: Role) -> str:
-        """Return the name of the token, or `local`; raises `Refused`."""
+    def admit(self, caller: Caller, wanted: Role) -> Grant:
+        """Return as whom a caller is let in; raises `Refused`."""
         if not self._tokens:
             return _local(caller, wanted)
         token = self._recognised(caller)
@@ -99,7 +107,7 @@ class Gate:
         if not token.role.allows(wanted):
             detail = f"This needs a token of role {wanted.value}; '{token.name}' has the role"
             raise Refused(403, f"{detail} {token.role.value}.")
-        return token.name
+        return Grant(token.name, token.role)
 
     def _failed(self, caller: Caller) -> Refused:
         """Count a failure and return what the peer is told.
@@ -126,7 +134,7 @@ class Gate:
         return matching[0] if matching else None
 
 
-def _local(caller: Caller, wanted: Role) -> str:
+def _local(caller: Caller, wanted: Role) -> Grant:
     """Admit a reader on this machine who asks for it by one of its own names.
 
     A page in a browser could have another name resolve to this machine (DNS rebinding).
@@ -138,7 +146,7 @@ def _local(caller: Caller, wanted: Role) -> str:
     if not _is_loopback(caller.peer) or not _LOCAL_HOST.fullmatch(host):
         detail = "Without tokens, only this machine may ask, as localhost: set"
         raise Refused(403, f"{detail} SIDECACHE_ADMIN_TOKEN or admin.tokens.")
-    return "local"
+    return Grant("local", Role.READ)
 
 
 def _is_loopback(peer: str | None) -> bool:

@@ -12,57 +12,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from proxy.admin.control import Outcome
+from proxy.admin.control import Link, Log, Outcome
 from proxy.admin.metrics import cumulated
 from proxy.engine.ledger import Ledger, Trust
 from proxy.engine.stats import Histogram
 
 Counts = Counter[str] | Counter[tuple[str, ...]]
 """The value of a label, or the values of several → how often."""
-
-
-class Calls(Protocol):
-    """What is counted of the calls to the shared store."""
-
-    operations: int
-    failures: Counter[str]
-    spared: int
-    latency: Histogram
-
-
-class Link(Protocol):
-    """The way to the shared store."""
-
-    @property
-    def stats(self) -> Calls:
-        """The counters."""
-
-    @property
-    def usable(self) -> bool:
-        """Whether a call would be made now."""
-
-
-class Log(Protocol):
-    """The log of purges in the shared store."""
-
-    reconnects: int
-    latency: Histogram
-
-    @property
-    def applied(self) -> int:
-        """How many records were applied here."""
-
-    @property
-    def rebases(self) -> int:
-        """How often the ledger had to begin anew."""
-
-    @property
-    def present(self) -> int:
-        """How many replicas follow it, as it last told; 0 before it was heard."""
-
-    @property
-    def untold(self) -> int:
-        """How many purges wait to be told to the log."""
 
 
 class LedgerCollector(Collector):

@@ -3,6 +3,7 @@
 Engine values and small ports; this module must not know HTTP, FastAPI or settings.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -10,13 +11,14 @@ from typing import Any, Protocol
 
 from proxy.engine.answer import Answer
 from proxy.engine.entry import Entry
+from proxy.engine.history import History
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Replica
 from proxy.engine.purge import Purge
 from proxy.engine.purging import Source, Wait
 from proxy.engine.receipts import Receipt
 from proxy.engine.snapshot import Snapshot
-from proxy.engine.stats import Occupancy, Stats
+from proxy.engine.stats import Histogram, Occupancy, Stats
 from proxy.engine.visit import Visit
 from proxy.http.message import Request
 
@@ -86,14 +88,66 @@ class Reloaded:
     restart: tuple[str, ...] = ()
 
 
+class Calls(Protocol):
+    """What is counted of the calls to the shared store."""
+
+    operations: int
+    failures: Counter[str]
+    spared: int
+    latency: Histogram
+
+
+class Link(Protocol):
+    """The way to the shared store."""
+
+    @property
+    def stats(self) -> Calls:
+        """The counters."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a call would be made now."""
+
+
+class Log(Protocol):
+    """The log of purges in the shared store."""
+
+    reconnects: int
+    latency: Histogram
+
+    @property
+    def applied(self) -> int:
+        """How many records were applied here."""
+
+    @property
+    def rebases(self) -> int:
+        """How often the ledger had to begin anew."""
+
+    @property
+    def present(self) -> int:
+        """How many replicas follow it, as it last told; 0 before it was heard."""
+
+    @property
+    def untold(self) -> int:
+        """How many purges wait to be told to the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """The shared store: the way to it, and the log of purges in it."""
+
+    link: Link
+    log: Log
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """One running proxy in the hands of its operators.
 
     `replicas` raises `StoreError`; `shared` returns what the tier of all replicas holds under a
-    digest, and is None where there is no such tier. `now` is the engine's clock, `phase`,
-    `metrics` and `config`, which holds no secret, are asked anew each time; `reload` has the
-    settings read anew.
+    digest; it and `redis` are None where there is no such tier. `now` is the engine's clock,
+    `phase`, `metrics` and `config`, which holds no secret, are asked anew each time; `reload` has
+    the settings read anew.
     """
 
     corridor: Corridor
@@ -101,6 +155,7 @@ class Control:
     ledger: Ledger
     memory: Memory
     stats: Stats
+    history: History
     replicas: Callable[[], Awaitable[tuple[Replica, ...]]]
     now: Callable[[], float]
     phase: Callable[[], Phase]
@@ -108,3 +163,4 @@ class Control:
     config: Callable[[], Mapping[str, Any]]
     reload: Callable[[], Awaitable[Reloaded]]
     shared: Callable[[bytes], Awaitable[tuple[Entry, ...]]] | None = None
+    redis: Redis | None = None

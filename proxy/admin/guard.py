@@ -9,7 +9,7 @@ from fastapi import Depends, Request, Security
 from fastapi.params import Depends as Dependency
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from proxy.admin.auth import Caller, Gate, Role
+from proxy.admin.auth import Caller, Gate, Grant, Role
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="A token of `admin.tokens`.")
 
@@ -20,7 +20,7 @@ def needs(gate: Gate, role: Role) -> Dependency:
     async def check(
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-    ) -> str:
+    ) -> Grant:
         return gate.admit(_caller(request), role)
 
     dependency: Dependency = Depends(check)

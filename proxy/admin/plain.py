@@ -1,9 +1,11 @@
 """Plain: engine values as JSON has them. What a value means is not known here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+
+from proxy.engine.stats import quantile
 
 
 def plain(value: object) -> object:
@@ -31,6 +33,14 @@ def text(value: bytes) -> str:
 def when(seconds: float) -> str:
     """Return a time, seconds since the epoch, as RFC 3339 has it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def spread(counts: Sequence[int]) -> dict[str, float | None]:
+    """Return how values of a histogram's buckets are spread; seconds."""
+    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+    found = {name: quantile(counts, share) for name, share in shares.items()}
+    rounded = {name: None if value is None else round(value, 6) for name, value in found.items()}
+    return {"count": sum(counts), **rounded}
 
 
 def _object(value: object) -> object:

@@ -52,7 +52,7 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         title = TITLES.get(error.status_code, HTTPStatus(error.status_code).phrase)
-        detail = f"{request.method} {request.url.path}: /docs tells what there is."
+        detail = f"{request.method} {request.url.path}: /openapi.json tells what there is."
         return _answer(error.status_code, title, detail, error.headers or NO_HEADERS)
 
     @api.exception_handler(RequestValidationError)

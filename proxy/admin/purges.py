@@ -3,9 +3,9 @@
 This module must not know how a purge reaches other replicas.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from proxy.admin import bodies
 from proxy.admin.auth import Gate, Role
@@ -24,7 +24,7 @@ from proxy.errors import StoreError
 from proxy.rules import labels, patterns
 
 LATEST: Final = 100
-"""Receipts that a list shows."""
+"""Receipts that a list shows at most."""
 
 Json = dict[str, Any]
 
@@ -53,10 +53,10 @@ def router(control: Control, gate: Gate) -> APIRouter:
             response.headers["Location"] = f"/v1/purges/{receipt.id}"
         return shown(receipt)
 
-    @routes.get("/purges", dependencies=[reading], responses=told(401, 403, 429))
-    async def latest() -> Json:
-        """Return the latest hundred receipts, as they stood when they were last asked for."""
-        return {"purges": [shown(each) for each in control.purging.receipts(LATEST)]}
+    @routes.get("/purges", dependencies=[reading], responses=told(401, 403, 422, 429))
+    async def latest(limit: Annotated[int, Query(ge=1, le=LATEST)] = LATEST) -> Json:
+        """Return the latest receipts, as they stood when they were last asked for."""
+        return {"purges": [shown(each) for each in control.purging.receipts(limit)]}
 
     @routes.get("/purges/{name}", dependencies=[reading], responses=told(401, 403, 404, 429, 503))
     async def receipt(name: str) -> Json:

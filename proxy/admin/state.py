@@ -7,12 +7,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from proxy import __version__
 from proxy.admin.auth import Gate, Role
-from proxy.admin.control import Control
+from proxy.admin.control import Control, Redis
 from proxy.admin.guard import needs
-from proxy.admin.plain import plain
+from proxy.admin.plain import plain, spread
 from proxy.admin.problems import told
 from proxy.engine.ports import Replica
+from proxy.policy.reasons import Reason
 
 Json = dict[str, Any]
 
@@ -28,13 +30,18 @@ def router(control: Control, gate: Gate) -> APIRouter:
 
     @routes.get("/stats")
     async def stats() -> Json:
-        """Return what has been counted since the start."""
+        """Return what has been counted since the start, and how the shared store is doing."""
         return _stats(control)
 
     @routes.get("/rules")
     async def rules() -> Json:
         """Return the rules in force, in the order in which they are tried."""
         return {"rules": plain(control.corridor.snapshot.ruleset.rules)}
+
+    @routes.get("/reasons")
+    async def reasons() -> Json:
+        """Return every reason there is: what it explains, its sentence, and the clause behind."""
+        return {reason.value: _reason(reason) for reason in Reason}
 
     @routes.get("/config")
     async def config() -> Json:
@@ -56,6 +63,8 @@ def router(control: Control, gate: Gate) -> APIRouter:
 def _stats(control: Control) -> Json:
     stats, memory = control.stats, control.memory
     return {
+        "version": __version__,
+        "phase": control.phase().value,
         "requests": [
             {"rule": rule, "outcome": outcome, "count": count}
             for (rule, outcome), count in stats.requests.items()
@@ -69,8 +78,35 @@ def _stats(control: Control) -> Json:
         ],
         "collapsed": stats.collapsed,
         "in_flight": stats.in_flight,
+        "upstream_seconds_saved": round(stats.upstream_seconds_saved, 3),
+        "latency": {outcome: spread(each.counts) for outcome, each in stats.latency.items()},
         "memory": {"bytes": memory.bytes, "keys": len(memory), "evictions": memory.evictions},
         "ledger": _ledger(control),
+        "redis": None if control.redis is None else _redis(control.redis),
+    }
+
+
+def _redis(redis: Redis) -> Json:
+    """Return how calls to Redis go; `untold` purges wait to be told to the log."""
+    calls, log = redis.link.stats, redis.log
+    return {
+        "usable": redis.link.usable,
+        "operations": calls.operations,
+        "failures": plain(calls.failures),
+        "spared": calls.spared,
+        "latency": spread(calls.latency.counts),
+        "untold": log.untold,
+        "rebases": log.rebases,
+        "reconnects": log.reconnects,
+    }
+
+
+def _reason(reason: Reason) -> Json:
+    meaning = reason.meaning
+    return {
+        "family": meaning.family.name.lower(),
+        "clause": meaning.clause,
+        "sentence": meaning.sentence,
     }
 
 

@@ -6,6 +6,7 @@ names of rules; a path, a host or a field value is never one.
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -52,6 +53,23 @@ class Histogram:
         """Count one value."""
         self.counts[bisect_left(BUCKETS, value)] += 1
         self.sum += value
+
+
+def quantile(counts: Sequence[int], share: float) -> float | None:
+    """Return the value, seconds, that this share of what was counted does not exceed.
+
+    Within a bucket of `Histogram.counts` values are taken to lie evenly; what lies beyond the last
+    bound is told as that. None where nothing was counted.
+    """
+    wanted = share * sum(counts)
+    if not wanted:
+        return None
+    below = 0.0
+    for lower, upper, count in zip((0.0, *BUCKETS), BUCKETS, counts, strict=False):
+        if count and below + count >= wanted:
+            return lower + (upper - lower) * (wanted - below) / count
+        below += count
+    return BUCKETS[-1]
 
 
 def outcome(account: Account) -> str:

@@ -1,5 +1,6 @@
 """A desk for operators: the admin API over a real engine with a scripted upstream and log."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -9,11 +10,13 @@ import httpx
 
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate, Role, Token
-from proxy.admin.control import Control, Outcome, Phase, Reloaded
+from proxy.admin.control import Control, Outcome, Phase, Redis, Reloaded
 from proxy.engine.entry import Entry
+from proxy.engine.history import History
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Clock, Replica
 from proxy.engine.purge import Facts, Place, Purge
+from proxy.engine.stats import Histogram
 from proxy.errors import StoreError
 from proxy.rules.labels import Labels
 from proxy.store.memory import MemoryStore
@@ -64,6 +67,30 @@ class ScriptedLog:
 
 
 @dataclass
+class Calls:
+    operations: int = 7
+    failures: Counter[str] = field(default_factory=lambda: Counter(timeout=2))
+    spared: int = 3
+    latency: Histogram = field(default_factory=Histogram)
+
+
+@dataclass
+class Link:
+    stats: Calls = field(default_factory=Calls)
+    usable: bool = False
+
+
+@dataclass
+class Log:
+    reconnects: int = 1
+    latency: Histogram = field(default_factory=Histogram)
+    applied: int = 4
+    rebases: int = 5
+    untold: int = 6
+    present: int = 8
+
+
+@dataclass
 class Desk:
     """One proxy and its admin API; `tokens` decides who may."""
 
@@ -72,6 +99,7 @@ class Desk:
     phase: Phase = Phase.READY
     reloaded: Reloaded = field(default_factory=lambda: Reloaded(Outcome.APPLIED, 2))
     shared: dict[bytes, tuple[Entry, ...]] | None = None
+    redis: Redis | None = None
     clock: SetClock = field(default_factory=SetClock)
     memory: MemoryStore = field(default_factory=lambda: MemoryStore(1_000_000))
 
@@ -79,12 +107,14 @@ class Desk:
         ledger = Ledger(b"epoch")
         self.log = ScriptedLog(ledger, self.clock)
         self.play = Play(near=self.memory, clock=self.clock, ledger=ledger, log=self.log)
+        self.history = History(self.play.stats, self.clock.now())
         self.control = Control(
             corridor=self.play.corridor,
             purging=self.play.purging,
             ledger=ledger,
             memory=self.memory,
             stats=self.play.stats,
+            history=self.history,
             replicas=self.log.replicas,
             now=self.clock.now,
             phase=lambda: self.phase,
@@ -92,6 +122,7 @@ class Desk:
             config=lambda: {"upstream": {"url": "http://api.test"}},
             reload=self.reload,
             shared=None if self.shared is None else self._look,
+            redis=self.redis,
         )
         self.api = create_admin(self.control, Gate(self.tokens, self.clock.now))
 

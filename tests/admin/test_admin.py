@@ -88,7 +88,7 @@ async def test_what_there_is_not_is_a_problem(method: str, path: str, status: in
         answer = await client.request(method, path)
     told, detail = problem(answer)
     assert told == status
-    assert detail == f"{method} {path}: /docs tells what there is."
+    assert detail == f"{method} {path}: /openapi.json tells what there is."
 
 
 async def test_a_bug_of_ours_is_a_problem_without_its_insides(

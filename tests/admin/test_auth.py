@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.admin.auth import FAILURES, LONGEST, Caller, Gate, Role, Token
+from proxy.admin.auth import FAILURES, LONGEST, Caller, Gate, Grant, Role, Token
 from proxy.admin.refused import Refused
 from tests.admin.desk import ADMIN, PURGE, READ, TOKENS, Desk, problem
 from tests.engine.scripted import Clock
@@ -58,7 +58,7 @@ def test_what_is_no_bearer_token_is_refused_like_a_wrong_one(authorization: str 
 
 def test_the_scheme_is_written_in_any_case() -> None:
     caller = Caller(None, "", f"bearer {READ}")
-    assert Gate(TOKENS, Clock().now).admit(caller, Role.READ) == "reader"
+    assert Gate(TOKENS, Clock().now).admit(caller, Role.READ) == Grant("reader", Role.READ)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,9 @@ READING = [
     "/v1/explain?url=/",
     "/v1/entries",
     "/v1/stats",
+    "/v1/history",
+    "/v1/reasons",
+    "/v1/whoami",
     "/v1/rules",
     "/v1/config",
     "/v1/replicas",
@@ -162,6 +165,18 @@ async def test_no_route_is_forgotten() -> None:
     described = (await Desk().get("/openapi.json", token=None)).json()["paths"]
     known = {path.partition("?")[0].replace("/x", "/{name}") for path in (*READING, *CHANGING)}
     assert {path for path in described if path.startswith("/v1/")} == known
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        (READ, {"name": "reader", "role": "read"}),
+        (PURGE, {"name": "ci", "role": "purge"}),
+        (ADMIN, {"name": "ops", "role": "admin"}),
+    ],
+)
+async def test_whoami_tells_name_and_role(token: str, told: dict[str, str]) -> None:
+    assert (await Desk().get("/v1/whoami", token=token)).json() == told
 
 
 async def test_a_refusal_is_a_problem_with_a_challenge() -> None:

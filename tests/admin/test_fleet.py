@@ -1,40 +1,14 @@
 """The metrics of what replicas share."""
 
-from collections import Counter
-from dataclasses import dataclass, field
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.admin.collectors import LedgerCollector, SharedCollector
 from proxy.admin.metrics import render
 from proxy.engine.ledger import Ledger
 from proxy.engine.purge import Purge
-from proxy.engine.stats import Histogram, Stats
+from proxy.engine.stats import Stats
 from proxy.store.memory import MemoryStore
-
-
-@dataclass
-class Calls:
-    operations: int = 7
-    failures: Counter[str] = field(default_factory=lambda: Counter(timeout=2))
-    spared: int = 3
-    latency: Histogram = field(default_factory=Histogram)
-
-
-@dataclass
-class Link:
-    stats: Calls = field(default_factory=Calls)
-    usable: bool = False
-
-
-@dataclass
-class Log:
-    reconnects: int = 1
-    latency: Histogram = field(default_factory=Histogram)
-    applied: int = 4
-    rebases: int = 5
-    untold: int = 6
-    present: int = 8
+from tests.admin.desk import Link, Log
 
 
 def samples(*, now: float = 0.0) -> dict[tuple[str, ...], float]:

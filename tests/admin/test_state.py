@@ -1,6 +1,9 @@
 """Numbers, rules, settings and replicas, as they are now."""
 
-from tests.admin.desk import OTHER, Desk
+from proxy import __version__
+from proxy.admin.control import Redis
+from proxy.policy.reasons import Reason
+from tests.admin.desk import OTHER, Desk, Link, Log
 from tests.engine.scripted import reply
 
 
@@ -14,6 +17,10 @@ async def test_the_numbers() -> None:
     assert numbers["requests"] == [{"rule": "default", "outcome": "hit", "count": 1}]
     assert numbers["reasons"] == {"fresh": 1}
     assert numbers["purges"] == [{"mode": "soft", "source": "admin", "count": 1}]
+    assert (numbers["version"], numbers["phase"]) == (__version__, "ready")
+    assert numbers["latency"]["hit"]["count"] == 1
+    assert 0.05 < numbers["latency"]["hit"]["p50"] <= 0.1
+    assert numbers["upstream_seconds_saved"] == 0.0
     assert numbers["memory"]["keys"] == 1
     assert numbers["memory"]["bytes"] == desk.memory.bytes
     assert numbers["ledger"] == {
@@ -22,6 +29,28 @@ async def test_the_numbers() -> None:
         "trust": "confirmed",
         "unconfirmed_for": 0.0,
     }
+
+
+async def test_the_shared_store_is_told_of_where_there_is_one() -> None:
+    assert (await Desk().get("/v1/stats")).json()["redis"] is None
+    told = (await Desk(redis=Redis(Link(), Log())).get("/v1/stats")).json()["redis"]
+    assert told == {
+        "usable": False,
+        "operations": 7,
+        "failures": {"timeout": 2},
+        "spared": 3,
+        "latency": {"count": 0, "p50": None, "p90": None, "p99": None},
+        "untold": 6,
+        "rebases": 5,
+        "reconnects": 1,
+    }
+
+
+async def test_every_reason_has_its_sentence() -> None:
+    told = (await Desk().get("/v1/reasons")).json()
+    assert told.keys() == {reason.value for reason in Reason}
+    assert told["uri-miss"]["family"] == "forward"
+    assert all(each["sentence"] for each in told.values())
 
 
 async def test_the_rules_in_force() -> None:

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from proxy.engine.answer import Account
-from proxy.engine.stats import BUCKETS, Histogram, Stats, outcome
+from proxy.engine.stats import BUCKETS, Histogram, Stats, outcome, quantile
 from proxy.policy.reasons import Reason
 
 OUTCOMES = {
@@ -61,3 +61,25 @@ def test_a_bucket_holds_what_is_not_above_its_bound(value: float, bucket: int) -
     assert histogram.counts[:bucket] == [0] * bucket
     assert histogram.counts[bucket] == 1
     assert len(histogram.counts) == len(BUCKETS) + 1
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "found"),
+    [
+        ([], 0.5, None),
+        ([0.0003] * 2, 0.5, 0.00025),  # halfway through the first bucket
+        ([0.0003] * 2, 1.0, 0.0005),
+        ([0.002, 0.003], 0.5, 0.0025),
+        ([0.002, 0.003], 0.75, 0.00375),
+        ([0.002] * 99 + [0.7], 0.99, 0.0025),
+        ([0.002] * 99 + [0.7], 1.0, 1.0),
+        ([99.0], 0.5, BUCKETS[-1]),
+    ],
+)
+def test_a_quantile_lies_in_its_bucket(
+    values: list[float], share: float, found: float | None
+) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.observe(value)
+    assert quantile(histogram.counts, share) == (None if found is None else pytest.approx(found))

@@ -1,0 +1,101 @@
+// Charts: outcomes over time and the hit ratio, drawn by uPlot in the colours of the style sheet.
+
+import {$, fill, h} from "./dom.js";
+import {OUTCOMES, byOutcome, hitRatio, interval, total} from "./figures.js";
+import {clock, percent, rate} from "./words.js";
+
+const HEIGHT = 200;
+const drawn = new Map();
+let shown = null;
+
+/** Draw a history that reaches back `span` seconds. */
+export function draw(history, span) {
+  shown = {history, span};
+  const present = OUTCOMES.filter((name) => history.outcomes[name]?.some(Boolean));
+  drawOutcomes(history, present);
+  drawRatio(history);
+}
+
+/** Draw anew what is shown: the colours have changed, or the width. */
+export function redraw() {
+  for (const plot of drawn.values()) plot.chart.destroy();
+  drawn.clear();
+  if (shown) draw(shown.history, shown.span);
+}
+
+function drawOutcomes(history, present) {
+  const rates = present.map((name) => perSecond(history, history.outcomes[name]));
+  const stacked = rates.map((_, at) => history.times.slice(1).map(
+    (_, x) => rates.slice(0, at + 1).reduce((height, each) => height + each[x], 0)));
+  const series = present.map((name) => ({stroke: colour(name), fill: colour(name), width: 0, points: {show: false}}));
+  const values = (at) => present.map((name, each) => [name, rate(rates[each][at])]);
+  // The tallest is drawn first, so that each of the others covers the part that is its own.
+  plot("outcomes", history, stacked.reverse(), series.reverse(), values, {range: (_, low, high) => [0, high || 1]});
+  const counts = Object.fromEntries(present.map((name) => [name, history.outcomes[name].reduce((a, b) => a + b, 0)]));
+  $("outcomes-said").textContent = present.map((name) => `${name}: ${counts[name]} requests`).join(", ") || "No requests.";
+}
+
+function drawRatio(history) {
+  const ratios = history.times.slice(1).map((_, at) => hitRatio(interval(history, at)));
+  const line = {stroke: colour("hit"), fill: `${colour("hit")}22`, width: 2, spanGaps: false, points: {show: false}};
+  const values = (at) => [["hit", percent(ratios[at])]];
+  const axis = {range: () => [0, 1], split: (share) => `${Math.round(100 * share)} %`};
+  plot("ratio", history, [ratios], [line], values, axis);
+  const {all} = byOutcome(Object.entries(history.outcomes).map(
+    ([outcome, counts]) => ({rule: "", outcome, count: counts.reduce((a, b) => a + b, 0)})));
+  $("ratio-said").textContent = total(all) ? `${percent(hitRatio(all))} in all.` : "No requests.";
+}
+
+function perSecond(history, counts) {
+  return counts.map((each, at) => each / (history.times[at + 1] - history.times[at]));
+}
+
+function plot(id, history, lines, series, values, axis) {
+  const data = [history.times.slice(1), ...lines], shape = series.length + id;
+  let known = drawn.get(id);
+  if (known?.shape !== shape) {
+    known?.chart.destroy();
+    known = {shape};
+    known.chart = new window.uPlot(options(id, series, axis, known), data, $(id));
+    drawn.set(id, known);
+  }
+  known.values = values;
+  known.chart.setData(data);
+  legend(id, known);
+}
+
+function options(id, series, axis, known) {
+  const grid = {stroke: colour("line"), width: 1}, ticks = {show: false};
+  const text = {stroke: colour("muted"), font: "12px system-ui, sans-serif", grid, ticks};
+  return {
+    width: $(id).clientWidth, height: HEIGHT, padding: [8, 8, 0, 0],
+    legend: {show: false},
+    cursor: {y: false, points: {show: false}, drag: {x: false, y: false}},
+    scales: {x: {range: () => bounds()}, y: {range: axis.range}},
+    axes: [
+      {...text, grid: {show: false}, space: 70, values: (_, times) => times.map((each) => clock(each).slice(0, 5))},
+      {...text, size: 48, values: (_, splits) => splits.map(axis.split ?? rate)},
+    ],
+    series: [{}, ...series.map((each) => ({...each, paths: window.uPlot.paths.stepped({align: -1})}))],
+    hooks: {setCursor: [() => legend(id, known)]},
+  };
+}
+
+function bounds() {
+  const now = shown.history.times.at(-1);
+  return [now - shown.span, now];
+}
+
+/** Write beside each name its value under the pointer, or else the latest. */
+function legend(id, known) {
+  if (!known.values) return;
+  const at = known.chart.cursor.idx ?? known.chart.data[0].length - 1;
+  const when = known.chart.cursor.idx == null ? "now" : clock(known.chart.data[0][at]);
+  fill($(`${id}-legend`),
+    known.values(at).map(([name, value]) => h("li", {className: `of-${name}`}, `${name} `, h("b", {}, value))),
+    h("li", {className: "when"}, when));
+}
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}

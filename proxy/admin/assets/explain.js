@@ -1,0 +1,65 @@
+// Explain: what would become of a request now, as the corridor itself judges it.
+
+import {Problem, get} from "./api.js";
+import {$, facts, fill, h} from "./dom.js";
+import {duration, size} from "./words.js";
+
+/** Let the form work. */
+export function install() {
+  $("explain").addEventListener("submit", (event) => {
+    event.preventDefault();
+    explain();
+  });
+}
+
+async function explain() {
+  const query = [["method", $("explain-method").value.trim()], ["url", $("explain-url").value.trim()]];
+  const lines = $("explain-fields").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  try {
+    tell(await get("explain", [...query, ...lines.map((line) => ["header", line])]));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    fill($("explain-story"));
+    say(error.message, "bad");
+  }
+}
+
+function tell({request, rule, key, verdict, memory, shared}) {
+  say(`${verdict.verdict}: ${verdict.reason}. ${verdict.sentence}`, verdict.next ? "" : "good");
+  fill($("explain-story"),
+    h("dl", {className: "facts"}, facts([
+      ["Clause", verdict.clause || null],
+      ["Then asked", verdict.next],
+      ["Request", `${request.method} ${request.scheme}://${request.authority}${request.target}`],
+      ["Rule", [rule.name, h("small", {}, ` ${rule.place}`)]],
+      ["Key", key.parts.map(({name, value}) => h("div", {}, h("small", {}, `${name} `), h("code", {}, shown(value))))],
+      ["Digest", h("code", {}, key.digest)],
+    ])),
+    held("Held in memory", memory),
+    shared && held("Held in the shared store", shared));
+}
+
+const shown = (value) => typeof value === "string" ? value : JSON.stringify(value);
+
+function held(title, entries) {
+  const told = entries.length ? entries.map(entry) : h("p", {className: "hint"}, "Nothing.");
+  return h("div", {}, h("h3", {}, title), told);
+}
+
+function entry(each) {
+  const codings = Object.entries(each.codings).map(([name, {bytes}]) => `${name} ${size(bytes)}`);
+  const ttl = each.ttl > 0 ? `fresh for ${duration(each.ttl)}` : `stale for ${duration(-each.ttl)}`;
+  return h("dl", {className: "facts"}, facts([
+    ["Entry", each.chosen ? h("b", {}, "the one for this request") : "another variant"],
+    ["Answer", `${each.status}, ${[size(each.bytes), ...codings].join(", ")}`],
+    ["Age", `${duration(each.age)}, ${ttl} (lifetime ${duration(each.lifetime)} from ${each.lifetime_from})`],
+    ["Standing", each.standing],
+    ["Tags", each.tags.join(", ") || null],
+    ["Varies by", Object.entries(each.variant).map(([name, value]) => `${name}: ${value ?? "(absent)"}`).join(", ") || null],
+  ]));
+}
+
+function say(text, kind) {
+  $("explain-said").textContent = text;
+  $("explain-said").className = `said ${kind}`;
+}
