@@ -27,6 +27,9 @@ export const post = (path, document) => ask(`v1/${path}`, {
   headers: {"Content-Type": "application/json"},
 });
 
+/** Return the paths that this proxy has. */
+export const offered = async () => Object.keys((await ask("openapi.json")).paths);
+
 async function ask(path, options = {}) {
   const answer = await sent(path, options);
   const told = await answer.json().catch(() => ({}));

@@ -1,8 +1,8 @@
 // Charts: outcomes over time and the hit ratio, drawn by uPlot in the colours of the style sheet.
 
 import {$, fill, h} from "./dom.js";
-import {OUTCOMES, byOutcome, hitRatio, interval, total} from "./figures.js";
-import {clock, percent, rate} from "./words.js";
+import {OUTCOMES, hitRatio, interval, sum, total} from "./figures.js";
+import {clock, many, percent, rate} from "./words.js";
 
 const HEIGHT = 200;
 const drawn = new Map();
@@ -27,12 +27,13 @@ function drawOutcomes(history, present) {
   const rates = present.map((name) => perSecond(history, history.outcomes[name]));
   const stacked = rates.map((_, at) => history.times.slice(1).map(
     (_, x) => rates.slice(0, at + 1).reduce((height, each) => height + each[x], 0)));
-  const series = present.map((name) => ({stroke: colour(name), fill: colour(name), width: 0, points: {show: false}}));
+  const series = present.map((name) => ({fill: colour(name), width: 0, points: {show: false}}));
   const values = (at) => present.map((name, each) => [name, rate(rates[each][at])]);
   // The tallest is drawn first, so that each of the others covers the part that is its own.
-  plot("outcomes", history, stacked.reverse(), series.reverse(), values, {range: (_, low, high) => [0, high || 1]});
-  const counts = Object.fromEntries(present.map((name) => [name, history.outcomes[name].reduce((a, b) => a + b, 0)]));
-  $("outcomes-said").textContent = present.map((name) => `${name}: ${counts[name]} requests`).join(", ") || "No requests.";
+  const axis = {range: (_, low, high) => [0, 1.05 * high || 1]};
+  plot("outcomes", history, stacked.reverse(), series.reverse(), values, axis);
+  const said = present.map((name) => `${name}: ${many(sum(history.outcomes[name]), "request")}`);
+  $("outcomes-said").textContent = said.join(", ") || "No requests.";
 }
 
 function drawRatio(history) {
@@ -41,8 +42,7 @@ function drawRatio(history) {
   const values = (at) => [["hit", percent(ratios[at])]];
   const axis = {range: () => [0, 1], split: (share) => `${Math.round(100 * share)} %`};
   plot("ratio", history, [ratios], [line], values, axis);
-  const {all} = byOutcome(Object.entries(history.outcomes).map(
-    ([outcome, counts]) => ({rule: "", outcome, count: counts.reduce((a, b) => a + b, 0)})));
+  const all = Object.fromEntries(Object.entries(history.outcomes).map(([name, counts]) => [name, sum(counts)]));
   $("ratio-said").textContent = total(all) ? `${percent(hitRatio(all))} in all.` : "No requests.";
 }
 
@@ -64,22 +64,27 @@ function plot(id, history, lines, series, values, axis) {
   legend(id, known);
 }
 
+/** Draw a value over the whole of its interval, which ends where it is told. */
+const steps = (...given) => window.uPlot.paths.stepped({align: -1})(...given);
+
 function options(id, series, axis, known) {
   const grid = {stroke: colour("line"), width: 1}, ticks = {show: false};
   const text = {stroke: colour("muted"), font: "12px system-ui, sans-serif", grid, ticks};
   return {
-    width: $(id).clientWidth, height: HEIGHT, padding: [8, 8, 0, 0],
+    width: $(id).clientWidth, height: HEIGHT, padding: [8, 18, 0, 0],
     legend: {show: false},
     cursor: {y: false, points: {show: false}, drag: {x: false, y: false}},
     scales: {x: {range: () => bounds()}, y: {range: axis.range}},
     axes: [
-      {...text, grid: {show: false}, space: 70, values: (_, times) => times.map((each) => clock(each).slice(0, 5))},
+      {...text, grid: {show: false}, size: 28, space: 70, values: (_, times) => times.map(minute)},
       {...text, size: 48, values: (_, splits) => splits.map(axis.split ?? rate)},
     ],
-    series: [{}, ...series.map((each) => ({...each, paths: window.uPlot.paths.stepped({align: -1})}))],
+    series: [{}, ...series.map((each) => ({...each, paths: steps}))],
     hooks: {setCursor: [() => legend(id, known)]},
   };
 }
+
+const minute = (time) => clock(time).slice(0, 5);
 
 function bounds() {
   const now = shown.history.times.at(-1);

@@ -13,9 +13,21 @@ export function h(tag, properties = {}, ...children) {
   return node;
 }
 
+/** Return a sentence, what stands between backticks as code. */
+export const prose = (text) => text.split("`").map((part, at) => at % 2 ? h("code", {}, part) : part);
+
 /** Put children in the place of those that a node has. */
 export function fill(node, ...children) {
   node.replaceChildren(...children.flat().filter((child) => child != null));
+  if (node.classList.contains("scroll")) reachable(node);
+}
+
+/** Let the keyboard reach what is wider than its place, to scroll it. */
+function reachable(node) {
+  const wide = node.scrollWidth > node.clientWidth;
+  node.tabIndex = wide ? 0 : -1;
+  node.role = wide ? "group" : null;
+  node.ariaLabel = wide ? node.querySelector("caption").textContent : null;
 }
 
 /** Show or hide a node. */

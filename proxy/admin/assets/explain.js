@@ -1,7 +1,7 @@
 // Explain: what would become of a request now, as the corridor itself judges it.
 
 import {Problem, get} from "./api.js";
-import {$, facts, fill, h} from "./dom.js";
+import {$, facts, fill, h, prose} from "./dom.js";
 import {duration, size} from "./words.js";
 
 /** Let the form work. */
@@ -25,10 +25,10 @@ async function explain() {
 }
 
 function tell({request, rule, key, verdict, memory, shared}) {
-  say(`${verdict.verdict}: ${verdict.reason}. ${verdict.sentence}`, verdict.next ? "" : "good");
+  say(verdict.sentence, verdict.next ? "" : "good");
   fill($("explain-story"),
     h("dl", {className: "facts"}, facts([
-      ["Clause", verdict.clause || null],
+      ["Verdict", [`${verdict.verdict}, `, h("code", {}, verdict.reason), h("small", {}, ` ${verdict.clause}`)]],
       ["Then asked", verdict.next],
       ["Request", `${request.method} ${request.scheme}://${request.authority}${request.target}`],
       ["Rule", [rule.name, h("small", {}, ` ${rule.place}`)]],
@@ -50,7 +50,7 @@ function entry(each) {
   const codings = Object.entries(each.codings).map(([name, {bytes}]) => `${name} ${size(bytes)}`);
   const ttl = each.ttl > 0 ? `fresh for ${duration(each.ttl)}` : `stale for ${duration(-each.ttl)}`;
   return h("dl", {className: "facts"}, facts([
-    ["Entry", each.chosen ? h("b", {}, "the one for this request") : "another variant"],
+    ["Entry", each.chosen ? "the one for this request" : null],
     ["Answer", `${each.status}, ${[size(each.bytes), ...codings].join(", ")}`],
     ["Age", `${duration(each.age)}, ${ttl} (lifetime ${duration(each.lifetime)} from ${each.lifetime_from})`],
     ["Standing", each.standing],
@@ -60,6 +60,6 @@ function entry(each) {
 }
 
 function say(text, kind) {
-  $("explain-said").textContent = text;
+  fill($("explain-said"), prose(text));
   $("explain-said").className = `said ${kind}`;
 }

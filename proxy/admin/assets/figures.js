@@ -3,7 +3,7 @@
 export const OUTCOMES = ["hit", "stale", "validated", "miss", "error", "bypass"];
 const FROM_CACHE = ["hit", "stale"];
 
-const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
+export const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
 
 /** Return the share of hits in what may be cached, or null where nothing may be. */
 export function hitRatio(counts) {

@@ -1,6 +1,6 @@
 // Main: who looks, what they chose to see, and when it is asked for anew.
 
-import {Problem, get, token} from "./api.js";
+import {Problem, get, offered, token} from "./api.js";
 import * as charts from "./charts.js";
 import {$, show} from "./dom.js";
 import * as explain from "./explain.js";
@@ -12,6 +12,7 @@ const SELDOM = 5; // replicas, purges, rules and advice are looked at so many ti
 const LATEST = 10; // purges that are listed
 
 let known = null; // what each reason means; null until somebody was let in
+let advises = false; // whether this proxy gives advice
 let turn = 0;
 let paused = false;
 let running = null; // the look that is under way: never two at a time
@@ -21,6 +22,7 @@ async function enter() {
   try {
     const caller = await get("whoami");
     known = await get("reasons");
+    advises = (await offered()).includes("/v1/advice");
     welcome(caller);
   } catch (error) {
     refuse(error);
@@ -51,12 +53,13 @@ function refuse(error) {
   knock(wrong ? "That token is unknown here." : error.status === 401 ? "This proxy asks for a token." : error.message);
 }
 
-function knock(why) {
+function knock(why, locally = false) {
   known = null;
   $("door-why").textContent = why;
   show($("who"), false);
   show($("board"), false);
   show($("door"), true);
+  show($("door-close"), locally);
   $("token").focus();
 }
 
@@ -99,7 +102,7 @@ async function frequent() {
 }
 
 async function seldom() {
-  const [rules, advice] = await Promise.all([get("rules"), optional("advice")]);
+  const [rules, advice] = await Promise.all([get("rules"), advises ? get("advice") : null]);
   panels.ruleChoices(rules);
   panels.advice(advice);
   await purged();
@@ -113,16 +116,6 @@ async function purged() {
   panels.purges(await Promise.all(purges.map(standing)));
 }
 
-/** Return what not every proxy has, or null. */
-async function optional(path) {
-  try {
-    return await get(path);
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) return null;
-    throw error;
-  }
-}
-
 function installDoor() {
   $("door-form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -130,7 +123,8 @@ function installDoor() {
     $("door-form").reset();
     enter();
   });
-  $("sign-in").addEventListener("click", () => knock("A token of this proxy's."));
+  $("sign-in").addEventListener("click", () => knock("To purge, use a token of this proxy's.", true));
+  $("door-close").addEventListener("click", enter);
   $("sign-out").addEventListener("click", () => {
     token.forget();
     location.reload();

@@ -1,7 +1,7 @@
 // Panels: tiles and tables of what the API told. Each function fills its own place and no other.
 
-import {$, choices, facts, fill, h, show, table} from "./dom.js";
-import {OUTCOMES, byOutcome, coarser, hitRatio, interval, top, total} from "./figures.js";
+import {$, choices, facts, fill, h, prose, show, table} from "./dom.js";
+import {OUTCOMES, byOutcome, coarser, hitRatio, interval, sum, top, total} from "./figures.js";
 import {NONE, clock, count, duration, latency, many, moment, percent, rate, size} from "./words.js";
 
 const MOST_ROWS = 12;
@@ -12,7 +12,7 @@ export function states(stats) {
   fill($("states"), [
     state("replica", stats.phase, stats.phase === "ready"),
     ...store,
-    state("purges", stats.ledger.trust, stats.ledger.trust === "confirmed"),
+    state("ledger", stats.ledger.trust, stats.ledger.trust === "confirmed"),
   ]);
   $("version").textContent = `Sidecache ${stats.version}`;
 }
@@ -24,7 +24,6 @@ function state(name, word, good) {
 /** Show the few numbers that matter most. */
 export function tiles({window}, stats) {
   const {all} = byOutcome(window.requests), {hit, miss} = window.latency;
-  const bytes = Object.values(window.body_bytes).reduce((a, b) => a + b, 0);
   fill($("tiles"), facts([
     ["Hit ratio", percent(hitRatio(all))],
     ["Requests", count(total(all))],
@@ -32,9 +31,10 @@ export function tiles({window}, stats) {
     ["Upstream time saved", duration(window.upstream_seconds_saved)],
     ["Median of a hit", latency(hit?.p50)],
     ["Median of a miss", latency(miss?.p50)],
-    ["Sent to clients", size(bytes)],
+    ["Sent to clients", size(sum(Object.values(window.body_bytes)))],
     ["In flight now", count(stats.in_flight)],
-    ["Memory", `${size(stats.memory.bytes)}, ${many(stats.memory.keys, "key")}`],
+    ["Memory", size(stats.memory.bytes)],
+    ["Keys in memory", count(stats.memory.keys)],
   ]));
 }
 
@@ -85,7 +85,7 @@ export function reasons({window}, known) {
   const columns = [
     ["reason", ([name]) => h("code", {}, name)],
     ["count", ([, number]) => count(number), "number"],
-    ["means", ([name]) => [known[name].sentence, h("small", {}, ` ${known[name].clause}`)]],
+    ["means", ([name]) => [prose(known[name].sentence), h("small", {}, ` ${known[name].clause}`)]],
   ];
   fill($("forwards"), table("Reasons", columns, of(window.reasons, "forward"), "None went on in this time."));
   fill($("declines"), table("Reasons", columns, of(window.storing, "decline"), "All were stored in this time."));
@@ -139,7 +139,17 @@ export function ruleChoices(told) {
   choices($("purge-rule"), names);
 }
 
-/** Show what is advised; a proxy that gives no advice has no such panel. */
+/** Show what is advised, rule by rule; a proxy that gives no advice has no such panel. */
 export function advice(told) {
   show($("advice"), told !== null);
+  const worth = (told?.rules ?? []).filter((each) => each.advice.length || each.quarantined);
+  const none = h("p", {className: "hint"}, "Nothing, by what was seen so far.");
+  if (told) fill($("advice-list"), worth.length ? worth.map(advised) : none);
+}
+
+function advised({rule, place, mode, quarantined, advice: texts}) {
+  return h("div", {className: "advised"},
+    h("h3", {}, rule, h("small", {}, ` ${place}${mode === "live" ? "" : `, ${mode}`}`)),
+    quarantined ? h("p", {className: "alarm"}, "In quarantine: its requests all go to the upstream.") : null,
+    h("ul", {}, texts.map(({text, change}) => h("li", {}, text, change ? h("pre", {}, change.trimEnd()) : null))));
 }

@@ -25,7 +25,8 @@ export function latency(seconds) {
   if (seconds == null) return NONE;
   if (seconds >= 10) return "≥ 10 s";
   if (seconds >= 1) return `${exact.format(seconds)} s`;
-  return `${exact.format(1000 * seconds)} ms`;
+  if (seconds >= 0.001) return `${exact.format(1000 * seconds)} ms`;
+  return `${whole.format(1e6 * seconds)} µs`;
 }
 
 /** Write how long something took or takes, given in seconds. */

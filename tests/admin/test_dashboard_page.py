@@ -1,0 +1,200 @@
+"""The page at `/` in a real browser, before replicas through which requests flow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.admin.stage import ADMIN, BROWSER, READ, Scheme, Stage, Visit, opened, visit
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with opened(tmp_path_factory.mktemp("stage")) as one:
+        yield one
+
+
+@pytest.fixture
+def there(stage: Stage) -> Iterator[Visit]:
+    """The page of the first replica, before anybody has used a token."""
+    with visit(stage, stage.replicas[0].admin) as one:
+        yield one
+
+
+def test_numbers_follow_the_requests(stage: Stage, there: Visit) -> None:
+    there.enter()
+    stage.ask("/products/1", "/products/1", "/products/1", "/me")
+    there.later()
+    row = there.page.locator("#rules tr", has_text="product")
+    row.wait_for()
+    assert row.locator("td").nth(1).inner_text().startswith("66.7 %")
+    assert there.tile("Hit ratio") == "66.7 %"
+    assert there.page.locator("#forwards").inner_text().count("uri-miss") == 1
+    assert there.page.locator("#latency tr", has_text="hit").count() == 1
+    stage.ask(*["/products/1"] * 5)
+    there.later()
+    there.page.locator("#rules tr", has_text="87.5 %").wait_for()
+    there.page.get_by_label("Charts of").select_option("account")
+    there.page.locator("#outcomes-legend", has_text="bypass").wait_for()
+    assert there.page.locator("#outcomes-legend li").count() == 2  # and `now`
+    assert there.page.locator("#replicas tbody tr").count() == 2
+
+
+def test_without_a_good_token_nothing_is_shown(there: Visit) -> None:
+    door = there.page.get_by_role("region", name="Sign in")
+    door.get_by_label("Token").fill("unknown-to-anybody")
+    there.page.keyboard.press("Enter")
+    door.get_by_text("That token is unknown here.").wait_for()
+    assert there.page.locator("#board").is_hidden()
+    assert there.page.locator("#tiles").inner_text() == ""
+
+
+def test_a_purge_by_keyboard_alone_ends_with_every_replica(stage: Stage, there: Visit) -> None:
+    stage.ask("/products/2", "/products/2")
+    keyboard = there.page.keyboard
+    there.page.locator("#token:focus").wait_for()
+    keyboard.type(ADMIN)
+    keyboard.press("Enter")
+    there.inside()
+    walk_to(there, "purge-names")
+    keyboard.type("product:2")
+    walk_to(there, "purge-wait")
+    keyboard.press("Tab")
+    keyboard.press("Enter")
+    said = there.page.get_by_role("status").filter(has_text="Complete: 2 of 2 replicas")
+    said.wait_for()
+    assert "product:2" in said.inner_text()
+    assert there.page.locator("#purge-receipt tbody tr").count() == 2
+    assert there.page.locator("#purge-receipt .confirmed").count() == 2
+    there.page.locator("#purges tr", has_text="product:2").filter(has_text="complete").wait_for()
+
+
+def walk_to(there: Visit, name: str) -> None:
+    """Go on by Tab until a field has the focus, which has to be visible wherever it is."""
+    for _ in range(40):
+        there.page.keyboard.press("Tab")
+        focus = there.page.evaluate(
+            "[document.activeElement.id, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        assert focus[1] == "solid"
+        if focus[0] == name:
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def test_who_may_read_is_told_what_purging_needs(stage: Stage, there: Visit) -> None:
+    there.enter(READ)
+    assert there.page.get_by_role("button", name="Purge", exact=True).count() == 0
+    assert "role purge or admin" in there.page.locator("#purge-closed").inner_text()
+    there.page.get_by_label("URL, or a path").fill(f"{stage.replicas[0].url}/products/77")
+    there.page.get_by_label("Fields, one a line").fill("Accept-Encoding: br")
+    there.page.keyboard.press("Tab")
+    there.page.keyboard.press("Enter")
+    story = there.page.locator("#explain-story")
+    story.get_by_text("uri-miss").wait_for()
+    assert "the shared store, then the upstream" in story.inner_text()
+    there.refusals.add("422")
+    there.page.get_by_label("Fields, one a line").fill("no colon")
+    there.page.get_by_role("button", name="Explain").click()
+    there.page.get_by_text("a field is like 'Name: value'").wait_for()
+    assert story.inner_text() == ""
+
+
+def test_a_proxy_without_tokens_is_looked_at(stage: Stage) -> None:
+    with visit(stage, stage.tokenless.admin) as there:
+        there.inside()
+        assert there.page.locator("#purge").is_hidden()
+        assert "SIDECACHE_ADMIN_TOKEN" in there.page.locator("#purge-closed").inner_text()
+        assert "stands alone" in there.page.locator("#health").inner_text()
+        there.page.get_by_role("button", name="Use a token").click()
+        there.page.get_by_role("button", name="Go on without").click()
+        there.inside()
+
+
+def test_everything_is_purged_only_by_who_means_it(there: Visit) -> None:
+    there.enter()
+    there.page.locator("#purge-kind").select_option("everything")
+    there.page.get_by_role("button", name="Purge", exact=True).click()
+    assert there.page.locator("#purge-sure:invalid").count() == 1
+    assert not [each for each in there.asked if each.endswith("/v1/purge")]
+    there.page.get_by_label("I mean everything").check()
+    there.page.get_by_role("button", name="Only count").click()
+    there.page.get_by_text("nothing is purged").wait_for()
+
+
+def test_what_comes_from_outside_is_text(there: Visit) -> None:
+    there.enter()
+    tag = "<img src=x onerror=alert(1)>"
+    there.page.get_by_label("Tags, one a line").fill(tag)
+    there.page.get_by_role("button", name="Purge", exact=True).click()
+    there.page.locator("#purges tr", has_text=tag).wait_for()
+    assert there.page.locator("main img").count() == 0
+
+
+def test_the_token_is_in_no_url_and_no_cookie_and_can_be_forgotten(there: Visit) -> None:
+    there.enter()
+    assert there.page.context.cookies() == []
+    assert there.page.evaluate("Object.values(localStorage)") == []
+    there.page.reload()
+    there.inside()  # this tab still knows it
+    there.page.get_by_role("button", name="Forget the token").click()
+    there.page.locator("#token:focus").wait_for()
+    assert there.page.evaluate("Object.values(sessionStorage)") == []
+    assert not [each for each in there.asked if ADMIN in each]
+
+
+def test_a_proxy_that_is_gone_is_said_to_be(there: Visit) -> None:
+    there.enter()
+    alert = there.page.get_by_role("alert")
+    errors = len(there.errors)
+    there.page.context.set_offline(True)  # noqa: FBT003 - Playwright's
+    there.later()
+    alert.get_by_text("does not answer").wait_for()
+    there.page.context.set_offline(False)  # noqa: FBT003 - as above
+    there.later()
+    alert.wait_for(state="hidden")
+    lost, there.errors[errors:] = there.errors[errors:], []
+    assert all("ERR_INTERNET_DISCONNECTED" in each for each in lost)
+
+
+def test_it_asks_no_more_while_it_is_paused(there: Visit) -> None:
+    there.enter()
+    pause = there.page.get_by_role("button", name="Pause")
+    pause.click()
+    assert pause.get_attribute("aria-pressed") == "true"
+    there.page.wait_for_load_state("networkidle")
+    asked = len(there.asked)
+    there.later()
+    assert there.page.locator("#board").is_visible()
+    assert len(there.asked) == asked
+    with there.page.expect_request("**/v1/stats?"):
+        pause.click()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1_280), ("dark", 360)])
+def test_it_can_be_read_by_all(stage: Stage, scheme: Scheme, width: int) -> None:
+    """By axe: names, roles, order, contrast; and nothing is wider than the window."""
+    stage.ask("/products/9", "/products/9")
+    with visit(stage, stage.replicas[0].admin, scheme, width) as there:
+        there.page.locator("#token:focus").wait_for()
+        assert violations(there) == []
+        there.enter()
+        there.page.get_by_text("Both charts as a table").click()
+        there.page.get_by_label("URL, or a path").fill("/products/1")
+        there.page.get_by_role("button", name="Explain").click()
+        there.page.locator("#explain-story dd").first.wait_for()
+        there.page.get_by_label("Tags, one a line").fill("nothing")
+        there.page.get_by_role("button", name="Purge", exact=True).click()
+        there.page.locator("#purge-receipt .confirmed").first.wait_for()
+        assert violations(there) == []
+        wide = "document.documentElement.scrollWidth <= innerWidth"
+        assert there.page.evaluate(wide)
+
+
+def violations(there: Visit) -> list[str]:
+    """Return what axe objects to."""
+    found = Axe().run(there.page).response["violations"]
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
