@@ -15,7 +15,7 @@ RUN python3 -m venv /tools \
  && python3 -m venv --without-pip /opt/sidecache \
  && /tools/bin/pip --python /opt/sidecache/bin/python install --no-cache-dir --no-compile \
       --only-binary :all: --require-hashes --no-deps -r .ci/requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY proxy proxy
 # Bytecode is made here, since a read-only root takes none later; by hash, so that it is the same
 # whenever it is made.

@@ -130,6 +130,7 @@ def _advice(options: argparse.Namespace, token: str, *, own: bool) -> str:
         command += f" --admin http://{options.admin}" * (options.admin != ADMIN)
         tries.append((f"SIDECACHE_ADMIN_TOKEN={token} {command}", "then it is a miss again"))
         tries.append((f"curl -s http://{options.admin}/metrics", "what was counted"))
+        tries.append((f"http://{options.admin}/", f"in a browser; its token is {token}"))
     width = max(len(command) for command, _ in tries)
     lines = [f"  {command:<{width}}   # {remark}" for command, remark in tries]
     return "\n".join(["", "Try in another terminal:", *lines, "", "Ctrl-C ends it."])

@@ -62,9 +62,7 @@ def opened(folder: Path) -> Iterator[Stage]:
         upstream = ("--upstream", stack.enter_context(_catalog()))
         redis = stack.enter_context(RedisServer()).url
         flags = (*upstream, "--config", str(settings), "--redis", redis)
-        one, other = (
-            stack.enter_context(serving(*flags, variables=_VARIABLES)) for _ in range(2)
-        )
+        one, other = (stack.enter_context(serving(*flags, variables=_VARIABLES)) for _ in range(2))
         tokenless = stack.enter_context(serving(*upstream))
         until(_joined, "two replicas that know each other", one)
         playwright = stack.enter_context(sync_playwright())
@@ -85,9 +83,7 @@ def _catalog() -> Iterator[str]:
 
 
 def _joined(replica: Serving) -> bool:
-    answer = httpx.get(
-        f"{replica.admin}/v1/replicas", headers={"Authorization": f"Bearer {ADMIN}"}
-    )
+    answer = httpx.get(f"{replica.admin}/v1/replicas", headers={"Authorization": f"Bearer {ADMIN}"})
     return answer.status_code == 200 and len(answer.json()["replicas"]) == 2
 
 

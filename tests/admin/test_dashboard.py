@@ -1,15 +1,23 @@
 """The page at `/`: its files, and what every answer tells browsers."""
 
 import re
+import subprocess
+import sys
+import zipfile
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from proxy.admin import dashboard
 from tests.admin.desk import Desk, problem
 
-ASSETS = dashboard.assets()
-GUARDED = ["/", "/assets/main.js", "/livez", "/metrics", "/v1/stats", "/nowhere", "/openapi.json"]
+ROOT: Final = Path(__file__).parent.parent.parent
+ASSETS: Final = dashboard.assets()
+GUARDED: Final = [
+    *("/", "/assets/main.js", "/livez", "/metrics", "/v1/stats", "/nowhere", "/openapi.json")
+]
 
 
 class References(HTMLParser):
@@ -93,3 +101,15 @@ async def test_every_answer_keeps_browsers_in_bounds(path: str) -> None:
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 async def test_there_is_no_page_with_scripts_from_elsewhere(path: str) -> None:
     assert (await Desk().get(path, token=None)).status_code == 404
+
+
+def test_the_wheel_has_all_of_it(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = tmp_path.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    for name, asset in ASSETS.items():
+        assert packed[f"proxy/admin/assets/{name}"] == asset.body
+    licences = {name.partition("/licenses/")[2] for name in packed if "/licenses/" in name}
+    assert licences == {"LICENSE", "NOTICE", "proxy/admin/assets/uPlot.LICENSE.txt"}

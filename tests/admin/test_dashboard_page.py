@@ -1,7 +1,7 @@
 """The page at `/` in a real browser, before replicas through which requests flow."""
 
+import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,7 +19,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def there(stage: Stage) -> Iterator[Visit]:
-    """The page of the first replica, before anybody has used a token."""
+    """Open the page of the first replica; nobody has used a token there yet."""
     with visit(stage, stage.replicas[0].admin) as one:
         yield one
 
@@ -70,6 +70,25 @@ def test_a_purge_by_keyboard_alone_ends_with_every_replica(stage: Stage, there: 
     assert there.page.locator("#purge-receipt tbody tr").count() == 2
     assert there.page.locator("#purge-receipt .confirmed").count() == 2
     there.page.locator("#purges tr", has_text="product:2").filter(has_text="complete").wait_for()
+
+
+def test_a_receipt_is_followed_until_the_last_replica_has_confirmed(
+    stage: Stage, there: Visit
+) -> None:
+    there.enter()
+    there.page.get_by_label("Tags, one a line").fill("product:3")
+    other = stage.replicas[1].process
+    other.send_signal(signal.SIGSTOP)
+    try:
+        there.page.get_by_role("button", name="Purge", exact=True).click()
+        said = there.page.locator("#purge-said")
+        said.get_by_text("Pending: 1 of 2 replicas").wait_for()
+        marks = there.page.locator("#purge-receipt .mark")
+        assert sorted(marks.all_inner_texts()) == ["confirmed", "pending"]
+    finally:
+        other.send_signal(signal.SIGCONT)
+    there.page.get_by_text("Complete: 2 of 2 replicas").wait_for()
+    assert marks.all_inner_texts() == ["confirmed"] * 2
 
 
 def walk_to(there: Visit, name: str) -> None:
@@ -150,10 +169,10 @@ def test_a_proxy_that_is_gone_is_said_to_be(there: Visit) -> None:
     there.enter()
     alert = there.page.get_by_role("alert")
     errors = len(there.errors)
-    there.page.context.set_offline(True)  # noqa: FBT003 - Playwright's
+    there.page.context.set_offline(True)
     there.later()
     alert.get_by_text("does not answer").wait_for()
-    there.page.context.set_offline(False)  # noqa: FBT003 - as above
+    there.page.context.set_offline(False)
     there.later()
     alert.wait_for(state="hidden")
     lost, there.errors[errors:] = there.errors[errors:], []
@@ -172,6 +191,33 @@ def test_it_asks_no_more_while_it_is_paused(there: Visit) -> None:
     assert len(there.asked) == asked
     with there.page.expect_request("**/v1/stats?"):
         pause.click()
+
+
+ADVICE = {
+    "rules": [
+        {
+            "rule": "product",
+            "place": "sidecache.yaml:12",
+            "mode": "live",
+            "quarantined": False,
+            "advice": [
+                {"about": "lifetime", "text": "They may live longer.", "change": "ttl: 10m\n"}
+            ],
+        },
+        {"rule": "default", "place": "", "mode": "live", "quarantined": False, "advice": []},
+    ]
+}
+
+
+def test_advice_is_shown_where_the_proxy_gives_it(there: Visit) -> None:
+    """By answers in its place: whether there is any depends on much traffic."""
+    there.page.route("**/openapi.json", lambda r: r.fulfill(json={"paths": {"/v1/advice": {}}}))
+    there.page.route("**/v1/advice?", lambda r: r.fulfill(json=ADVICE))
+    there.enter()
+    panel = there.page.get_by_role("region", name="Advice")
+    panel.get_by_text("They may live longer.").wait_for()
+    assert panel.locator("h3").all_inner_texts() == ["product sidecache.yaml:12"]
+    assert panel.locator("pre").inner_text() == "ttl: 10m"
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1_280), ("dark", 360)])

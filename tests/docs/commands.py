@@ -14,7 +14,8 @@ ROOT: Final = Path(__file__).parent.parent.parent
 PAGES: Final = (
     *("README.md", "docs/deploy.md", "docs/redis.md", "docs/security.md", "docs/runbook.md"),
     *("docs/purging.md", "docs/adopting.md", "docs/tags.md", "docs/tuning.md"),
-    *("docs/troubleshooting.md", "docs/traces.md", "helm/sidecache/README.md"),
+    *("docs/troubleshooting.md", "docs/dashboard.md", "docs/traces.md"),
+    "helm/sidecache/README.md",
 )
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(
