@@ -136,6 +136,18 @@ async def test_the_admin_side_shows_this_service(upstream: ScriptedUpstream) -> 
     await service.aclose()
 
 
+async def test_the_counters_are_noted_while_it_runs(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.app.INTERVAL", 0.001)
+    service = Service(load(None, {"upstream": upstream.url}, {}), "test")
+    service.start()
+    async with asyncio.timeout(10):
+        while len(service.history.window(2**40, 2**40).times) < 4:  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0.001)
+    await service.aclose()
+
+
 async def test_under_a_server_that_imports_it(upstream: ScriptedUpstream) -> None:
     """`uvicorn --factory proxy.app:create_app`: stock uvicorn, without our protocol."""
     upstream.reply(fresh())

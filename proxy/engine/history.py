@@ -105,11 +105,6 @@ class History:
         self._columns = Columns()
         self._samples = deque([self._columns.sample(now, stats)], maxlen=points + 1)
 
-    @property
-    def started(self) -> float:
-        """When the oldest sample was taken that is remembered."""
-        return self._samples[0].at
-
     def tick(self, now: float) -> None:
         """Remember what the counters stand at."""
         self._samples.append(self._columns.sample(now, self._stats))

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.admin.desk import Desk
+from tests.cli.serving import served
 from tests.plays.process import Serving, environment, serving
 from tests.redis.servers import RedisServer, until
 
@@ -40,10 +42,10 @@ _VARIABLES: Final = {"READING": READ, "ALL": ADMIN, "SIDECACHE_LOG__ACCESS": "of
 
 @dataclass(frozen=True)
 class Stage:
-    """Two replicas that ask for tokens, and a proxy of its own that has none."""
+    """Two replicas that ask for tokens, and the URL of an admin side that knows none."""
 
     replicas: tuple[Serving, Serving]
-    tokenless: Serving
+    tokenless: str
     browser: Browser
 
     def ask(self, *targets: str) -> None:
@@ -59,11 +61,10 @@ def opened(folder: Path) -> Iterator[Stage]:
     settings = folder / "sidecache.yaml"
     settings.write_text(_SETTINGS)
     with ExitStack() as stack:
-        upstream = ("--upstream", stack.enter_context(_catalog()))
-        redis = stack.enter_context(RedisServer()).url
-        flags = (*upstream, "--config", str(settings), "--redis", redis)
+        catalog, redis = stack.enter_context(_catalog()), stack.enter_context(RedisServer()).url
+        flags = ("--upstream", catalog, "--config", str(settings), "--redis", redis)
         one, other = (stack.enter_context(serving(*flags, variables=_VARIABLES)) for _ in range(2))
-        tokenless = stack.enter_context(serving(*upstream))
+        tokenless = stack.enter_context(served(Desk(tokens=()).api))
         until(_joined, "two replicas that know each other", one)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
@@ -138,6 +139,7 @@ def visit(
     page.goto(f"{url}/")
     try:
         yield here
+        assert not re.search(r"\[object|undefined|NaN", page.locator("body").inner_text())
     finally:
         context.close()
     assert here.errors == []

@@ -33,6 +33,7 @@ def test_numbers_follow_the_requests(stage: Stage, there: Visit) -> None:
     assert row.locator("td").nth(1).inner_text().startswith("66.7 %")
     assert there.tile("Hit ratio") == "66.7 %"
     assert there.page.locator("#forwards").inner_text().count("uri-miss") == 1
+    assert "The rule says cache: off." in there.page.locator("#forwards").inner_text()
     assert there.page.locator("#latency tr", has_text="hit").count() == 1
     stage.ask(*["/products/1"] * 5)
     there.later()
@@ -123,7 +124,7 @@ def test_who_may_read_is_told_what_purging_needs(stage: Stage, there: Visit) -> 
 
 
 def test_a_proxy_without_tokens_is_looked_at(stage: Stage) -> None:
-    with visit(stage, stage.tokenless.admin) as there:
+    with visit(stage, stage.tokenless) as there:
         there.inside()
         assert there.page.locator("#purge").is_hidden()
         assert "SIDECACHE_ADMIN_TOKEN" in there.page.locator("#purge-closed").inner_text()
@@ -177,6 +178,15 @@ def test_a_proxy_that_is_gone_is_said_to_be(there: Visit) -> None:
     alert.wait_for(state="hidden")
     lost, there.errors[errors:] = there.errors[errors:], []
     assert all("ERR_INTERNET_DISCONNECTED" in each for each in lost)
+
+
+def test_without_the_shared_store_the_rest_is_shown(there: Visit) -> None:
+    told = {"status": 503, "json": {"detail": "Nobody there."}}
+    there.refusals.add("503")
+    there.page.route("**/v1/replicas?", lambda route: route.fulfill(**told))
+    there.enter()
+    there.page.locator("#replicas", has_text="Nobody there.").wait_for()
+    assert there.page.get_by_role("alert").count() == 0
 
 
 def test_it_asks_no_more_while_it_is_paused(there: Visit) -> None:

@@ -1,15 +1,17 @@
 // Charts: outcomes over time and the hit ratio, drawn by uPlot in the colours of the style sheet.
 
 import {$, fill, h} from "./dom.js";
-import {OUTCOMES, hitRatio, interval, sum, total} from "./figures.js";
+import {OUTCOMES, coarser, hitRatio, interval, perSecond, sum, total} from "./figures.js";
 import {clock, many, percent, rate} from "./words.js";
 
 const HEIGHT = 200;
+const MOST = 120; // intervals that are told apart; finer ones are noise
 const drawn = new Map();
 let shown = null;
 
 /** Draw a history that reaches back `span` seconds. */
-export function draw(history, span) {
+export function draw(whole, span) {
+  const history = coarser(whole, MOST);
   shown = {history, span};
   const present = OUTCOMES.filter((name) => history.outcomes[name]?.some(Boolean));
   drawOutcomes(history, present);
@@ -24,7 +26,7 @@ export function redraw() {
 }
 
 function drawOutcomes(history, present) {
-  const rates = present.map((name) => perSecond(history, history.outcomes[name]));
+  const rates = present.map((name) => ratesOf(history, name));
   const stacked = rates.map((_, at) => history.times.slice(1).map(
     (_, x) => rates.slice(0, at + 1).reduce((height, each) => height + each[x], 0)));
   const series = present.map((name) => ({fill: colour(name), width: 0, points: {show: false}}));
@@ -46,8 +48,8 @@ function drawRatio(history) {
   $("ratio-said").textContent = total(all) ? `${percent(hitRatio(all))} in all.` : "No requests.";
 }
 
-function perSecond(history, counts) {
-  return counts.map((each, at) => each / (history.times[at + 1] - history.times[at]));
+function ratesOf({times, outcomes}, name) {
+  return outcomes[name].map((count, at) => perSecond(count, times[at + 1] - times[at]));
 }
 
 function plot(id, history, lines, series, values, axis) {

@@ -9,16 +9,18 @@ export function h(tag, properties = {}, ...children) {
     if (name in node) node[name] = value;
     else node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child != null));
+  node.append(...nodes(children));
   return node;
 }
+
+const nodes = (children) => children.flat(Infinity).filter((child) => child != null);
 
 /** Return a sentence, what stands between backticks as code. */
 export const prose = (text) => text.split("`").map((part, at) => at % 2 ? h("code", {}, part) : part);
 
 /** Put children in the place of those that a node has. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter((child) => child != null));
+  node.replaceChildren(...nodes(children));
   if (node.classList.contains("scroll")) reachable(node);
 }
 

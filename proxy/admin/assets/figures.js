@@ -5,6 +5,9 @@ const FROM_CACHE = ["hit", "stale"];
 
 export const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
 
+/** Return so much in so long, a second; 0 where no time has passed. */
+export const perSecond = (count, seconds) => seconds > 0 ? count / seconds : 0;
+
 /** Return the share of hits in what may be cached, or null where nothing may be. */
 export function hitRatio(counts) {
   const cacheable = sum(OUTCOMES.filter((name) => name !== "bypass").map((name) => counts[name] ?? 0));

@@ -106,7 +106,17 @@ async function seldom() {
   panels.ruleChoices(rules);
   panels.advice(advice);
   await purged();
-  panels.replicas(await get("replicas"));
+  await replicas();
+}
+
+/** Show the replicas; where the shared store cannot be reached, nobody knows them. */
+async function replicas() {
+  try {
+    panels.replicas((await get("replicas")).replicas);
+  } catch (error) {
+    if (error.status !== 503) throw error;
+    panels.replicas([], error.message);
+  }
 }
 
 /** Show the latest purges; those that were pending are asked for once more. */

@@ -1,7 +1,7 @@
 // Panels: tiles and tables of what the API told. Each function fills its own place and no other.
 
 import {$, choices, facts, fill, h, prose, show, table} from "./dom.js";
-import {OUTCOMES, byOutcome, coarser, hitRatio, interval, sum, top, total} from "./figures.js";
+import {OUTCOMES, byOutcome, coarser, hitRatio, interval, perSecond, sum, top, total} from "./figures.js";
 import {NONE, clock, count, duration, latency, many, moment, percent, rate, size} from "./words.js";
 
 const MOST_ROWS = 12;
@@ -27,7 +27,7 @@ export function tiles({window}, stats) {
   fill($("tiles"), facts([
     ["Hit ratio", percent(hitRatio(all))],
     ["Requests", count(total(all))],
-    ["Requests a second", rate(total(all) / window.seconds)],
+    ["Requests a second", rate(perSecond(total(all), window.seconds))],
     ["Upstream time saved", duration(window.upstream_seconds_saved)],
     ["Median of a hit", latency(hit?.p50)],
     ["Median of a miss", latency(miss?.p50)],
@@ -106,14 +106,14 @@ export function health({redis, ledger}) {
   ]));
 }
 
-/** Show the replicas that may serve what they hold. */
-export function replicas(told) {
+/** Show the replicas that may serve what they hold, or why none is known. */
+export function replicas(known, why = "None is known.") {
   fill($("replicas"), table("Replicas", [
     ["name", (each) => each.name],
     ["address", (each) => each.address],
     ["purges behind", (each) => each.lag == null ? NONE : count(each.lag), "number"],
     ["heard of", (each) => `${duration(each.seen)} ago`, "number"],
-  ], told.replicas, "None is known."));
+  ], known, why));
 }
 
 /** Show the latest purges. */
