@@ -82,6 +82,9 @@ async def test_the_latest_receipts_come_first() -> None:
         await desk.purge(tags=[name])
     listed = (await desk.get("/v1/purges")).json()["purges"]
     assert [receipt["selected"] for receipt in listed] == [["b"], ["a"]]
+    few = (await desk.get("/v1/purges", params={"limit": 1})).json()["purges"]
+    assert few == listed[:1]
+    assert problem(await desk.get("/v1/purges", params={"limit": 101}))[0] == 422
 
 
 async def test_everything_that_can_be_named() -> None:
