@@ -65,6 +65,7 @@ def _stats(control: Control) -> Json:
     return {
         "version": __version__,
         "phase": control.phase().value,
+        "started": round(control.history.started, 3),
         "requests": [
             {"rule": rule, "outcome": outcome, "count": count}
             for (rule, outcome), count in stats.requests.items()

@@ -94,13 +94,14 @@ class Window:
 
 
 class History:
-    """The latest hour of one proxy's counters.
+    """The latest hour of one proxy's counters, which `started` at a time of the engine's clock.
 
     Its memory is bounded by `POINTS` times the counters: at most `MOST_RULES` + 1 rules, all else
     has closed sets of labels.
     """
 
     def __init__(self, stats: Stats, now: float, points: int = POINTS) -> None:
+        self.started = now
         self._stats = stats
         self._columns = Columns()
         self._samples = deque([self._columns.sample(now, stats)], maxlen=points + 1)

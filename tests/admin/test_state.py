@@ -4,7 +4,7 @@ from proxy import __version__
 from proxy.admin.control import Redis
 from proxy.policy.reasons import Reason
 from tests.admin.desk import OTHER, Desk, Link, Log
-from tests.engine.scripted import reply
+from tests.engine.scripted import T, reply
 
 
 async def test_the_numbers() -> None:
@@ -18,6 +18,7 @@ async def test_the_numbers() -> None:
     assert numbers["reasons"] == {"fresh": 1}
     assert numbers["purges"] == [{"mode": "soft", "source": "admin", "count": 1}]
     assert (numbers["version"], numbers["phase"]) == (__version__, "ready")
+    assert numbers["started"] == T
     assert numbers["latency"]["hit"]["count"] == 1
     assert 0.05 < numbers["latency"]["hit"]["p50"] <= 0.1
     assert numbers["upstream_seconds_saved"] == 0.0

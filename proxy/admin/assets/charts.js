@@ -53,7 +53,7 @@ function ratesOf({times, outcomes}, name) {
 }
 
 function plot(id, history, lines, series, values, axis) {
-  const data = [history.times.slice(1), ...lines], shape = series.length + id;
+  const data = [history.times.slice(1), ...lines], shape = series.map((each) => each.fill).join();
   let known = drawn.get(id);
   if (known?.shape !== shape) {
     known?.chart.destroy();

@@ -30,13 +30,12 @@ async function enter() {
 }
 
 function welcome({name, role}) {
-  const local = name === "local" && !token.get();
+  const local = name === "local";
   $("who-name").textContent = local ? "this machine, reading" : `${name} (${role})`;
   purge.open(role, local
-    ? "Without a token this machine may look and not purge: set SIDECACHE_ADMIN_TOKEN, and use it here."
+    ? "This proxy has no tokens, so this machine may look and not purge: set SIDECACHE_ADMIN_TOKEN."
     : `The token '${name}' may look and not purge: that needs one of role purge or admin.`);
   show($("who"), true);
-  show($("sign-in"), local);
   show($("sign-out"), !local);
   show($("door"), false);
   show($("board"), true);
@@ -53,13 +52,12 @@ function refuse(error) {
   knock(wrong ? "That token is unknown here." : error.status === 401 ? "This proxy asks for a token." : error.message);
 }
 
-function knock(why, locally = false) {
+function knock(why) {
   known = null;
   $("door-why").textContent = why;
   show($("who"), false);
   show($("board"), false);
   show($("door"), true);
-  show($("door-close"), locally);
   $("token").focus();
 }
 
@@ -72,6 +70,12 @@ function trouble(error) {
 function look() {
   running ??= looked().finally(() => { running = null; });
   return running;
+}
+
+/** Look once more, after what is under way: something else was chosen. */
+async function lookAgain() {
+  await running;
+  look();
 }
 
 async function looked() {
@@ -133,8 +137,6 @@ function installDoor() {
     $("door-form").reset();
     enter();
   });
-  $("sign-in").addEventListener("click", () => knock("To purge, use a token of this proxy's.", true));
-  $("door-close").addEventListener("click", enter);
   $("sign-out").addEventListener("click", () => {
     token.forget();
     location.reload();
@@ -142,7 +144,7 @@ function installDoor() {
 }
 
 function installView() {
-  for (const id of ["span", "rule"]) $(id).addEventListener("change", look);
+  for (const id of ["span", "rule"]) $(id).addEventListener("change", lookAgain);
   $("view").addEventListener("submit", (event) => event.preventDefault());
   $("pause").addEventListener("click", () => {
     paused = !paused;

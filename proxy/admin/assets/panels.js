@@ -14,7 +14,8 @@ export function states(stats) {
     ...store,
     state("ledger", stats.ledger.trust, stats.ledger.trust === "confirmed"),
   ]);
-  $("version").textContent = `Sidecache ${stats.version}`;
+  const age = duration(Math.max(0, Date.now() / 1000 - stats.started));
+  $("version").textContent = `Sidecache ${stats.version}, started ${age} ago`;
 }
 
 function state(name, word, good) {
