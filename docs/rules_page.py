@@ -151,6 +151,7 @@ _SECTIONS: Final = {
     "OnSuccessModel": "`rules[].on_success`",
 }
 _CHOICES: Final = {
+    "Mode": "`mode`",
     "Credentials": "`credentials`",
     "SetCookie": "`set_cookie`",
     "Ask": "`ask`",

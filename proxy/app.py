@@ -119,6 +119,7 @@ class Service:
         """Let all that begins from now on go by a plan; what is under way goes on as it began."""
         settings = self.settings = plan.settings
         self.corridor.snapshot = _snapshot(plan)
+        self.stats.rules.clear()
         self._gate.renew(plan.tokens)
         self._access.logged = settings.log.access
         self._journeys.timing = settings.server_timing
@@ -133,7 +134,7 @@ class Service:
         fleet = Fleet(shelf, self._clock, stores.leases)
         observed = ObservedUpstream(self._upstream, self._clock)
         world = World(observed, self.coder, self._clock)
-        return Corridor(snapshot, fleet, self.purging, world)
+        return Corridor(snapshot, fleet, self.purging, world, self.stats)
 
     def _trusts(self, peer: str | None) -> bool:
         return self.corridor.snapshot.trusts(peer)

@@ -18,15 +18,16 @@ from proxy.admin.auth import Role, Token
 from proxy.edge.journeys import ServerTiming, TimingSwitch
 from proxy.edge.limits import Edge
 from proxy.errors import ConfigError
-from proxy.policy.terms import Timeouts
+from proxy.policy.terms import Mode, Timeouts, Watch
 from proxy.rules.endpoints import ListenAddress, Networks
 from proxy.rules.places import MAX_TEXT, parse
 from proxy.rules.problems import Loc, Problem, located, models_in, nearest, path_text, problems
+from proxy.rules.rule import BUILT_IN
 from proxy.rules.ruleset import Ruleset, compile_rules
 from proxy.rules.schema import RuleFile, RuleModel, Rules
 from proxy.rules.sources import Source, merged, nested, report
 from proxy.rules.strict import Strict, written
-from proxy.rules.units import Count
+from proxy.rules.units import Count, Share
 from proxy.sections import (
     AdminOrAddress,
     CacheStatusField,
@@ -95,6 +96,10 @@ class Settings(Strict):
     """Who gets Server-Timing: nobody, trusted peers with `Pragma: server-timing`, or everybody."""
     traces: Traces | None = None
     """Traces by OpenTelemetry; without this section, even an empty one, none are recorded."""
+    mode: Mode = Mode.LIVE
+    """`live` answers from the cache; `shadow` lets the upstream answer everything and compares."""
+    verify: Share = written("0%")
+    """Share of hits that are held against the upstream's own answer after they were given."""
     rules: Rules = ()
     """The rules, in order: the first that matches wins, and the built-in rule comes last."""
 
@@ -165,8 +170,9 @@ def ruleset(settings: Settings, file_name: str) -> Ruleset:
     builtin = builtin_rules()
     return compile_rules(
         (*settings.rules, *builtin),
-        (*settings.rule_places(file_name), *("built in" for _ in builtin)),
+        (*settings.rule_places(file_name), *(BUILT_IN for _ in builtin)),
         Timeouts(**settings.upstream.timeouts.model_dump()),
+        Watch(settings.mode, settings.verify),
     )
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 
 from proxy import __version__
 from proxy.admin import (
+    advice,
     dashboard,
     entries,
     explain,
@@ -28,7 +29,8 @@ from proxy.admin.metrics import CONTENT_TYPE
 
 _ROUTERS: Final = (
     *(purges.router, explain.router, entries.router),
-    *(state.router, history.router, reload.router, warm.router, profile.router),
+    *(state.router, advice.router, history.router, reload.router),
+    *(warm.router, profile.router),
 )
 _ABOUT: Final = """What operators see and do of one Sidecache.
 

@@ -35,8 +35,10 @@ from proxy.engine.ledger import Trust
 from proxy.engine.ports import World
 from proxy.engine.purging import Purging
 from proxy.engine.renditions import Renditions
+from proxy.engine.renewal import Renewal
 from proxy.engine.sharing import fits, may_lead, overtaken, to_follow, widened
 from proxy.engine.snapshot import Snapshot
+from proxy.engine.stats import Stats
 from proxy.engine.tasks import Tasks
 from proxy.engine.visit import Visit, judged
 from proxy.errors import UpstreamError
@@ -44,7 +46,7 @@ from proxy.http.message import Request
 from proxy.policy import reuse
 from proxy.policy.invalidation import SAFE
 from proxy.policy.reasons import Reason
-from proxy.policy.validation import personal, whole
+from proxy.policy.validation import personal
 from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale
 
 _GATEWAY_TIMEOUT: Final = 504
@@ -57,16 +59,20 @@ _REFUSED: Final = {
 class Corridor:
     """The engine's front: requests in, answers out."""
 
-    def __init__(self, snapshot: Snapshot, fleet: Fleet, purging: Purging, world: World) -> None:
+    def __init__(
+        self, snapshot: Snapshot, fleet: Fleet, purging: Purging, world: World, stats: Stats
+    ) -> None:
         self.snapshot = snapshot
         self.shelf = fleet.shelf
         self.flights = fleet.flights
         self.tasks = Tasks()
         self._clock = world.clock
+        self._stats = stats
         renditions = Renditions(world.coder, fleet.shelf, self.tasks)
         self._delivery = Delivery(renditions, world.coder, self.tasks)
         self._last = LastResort(fleet.shelf, world.clock, self._stored)
         self._fetcher = Fetcher(world, fleet, purging, renditions)
+        self._renewal = Renewal(fleet.shelf, fleet.flights, world.clock, self._depart)
 
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
@@ -83,7 +89,7 @@ class Corridor:
                 now, account = self._now(), self._of_store(self._account(visit))
                 answer = self._delivery.at_once(visit.boarded, visit.entry, account, now)
                 if answer is not None:
-                    self._refresh_if_due(visit, visit.entry)
+                    self._renewal.if_due(visit, visit.entry)
                 return answer
             case Refuse(Reason.ONLY_IF_CACHED) if visit.far:
                 return None
@@ -104,7 +110,7 @@ class Corridor:
         if answer is not None:
             return answer
         if visit.served and visit.entry is not None:
-            self._refresh_if_due(visit, visit.entry)
+            self._renewal.if_due(visit, visit.entry)
             return await self._stored(visit, visit.entry, self._account(visit))
         return await self._fetched(visit, body, collapsed=None)
 
@@ -178,13 +184,25 @@ class Corridor:
         wide = widened(visit) if shared else None
         boarded = visit.boarded if wide is None else replace(visit.boarded, outbound=wide)
         errand = Errand(boarded, body, validating, incomplete, answered, visit.informed)
-        self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
+        self._depart(errand, flight)
         landing = await self._landing(flight, ticket, leading=True)
         if wide is not None and isinstance(landing, Unshareable):
             await ticket.aclose()
             await landing.inbound.aclose()
             return await self._lead(visit, body, shared=False, collapsed=collapsed)
         return await self._arrived(visit, landing, flight, ticket, collapsed=collapsed)
+
+    def _depart(self, errand: Errand, flight: Flight) -> None:
+        """Start a fetch as a task of its own; count whether it brought what was stored already."""
+        fetching = flight.depart(self._fetcher.fetch(errand, flight))
+        self.tasks.hold(fetching)
+        if errand.entry is not None:
+            fetching.add_done_callback(partial(self._refetched, errand.entry, errand, flight))
+
+    def _refetched(self, old: Entry, errand: Errand, flight: Flight, _: object) -> None:
+        new = flight.landed.entry if isinstance(flight.landed, Validated) else flight.kept
+        if new is not None:
+            self._stats.rules[errand.boarded.rule.name].refetched(same=new.body == old.body)
 
     async def _landing(self, flight: Flight, ticket: Reader, *, leading: bool) -> Landing:
         try:
@@ -242,12 +260,6 @@ class Corridor:
         """Tell whether what is on the shelf by now answers a request."""
         return self._judged_again(boarded).served
 
-    def _renewed(self, boarded: Boarded, old: Entry) -> bool:
-        """Tell whether another, fresh answer lies on the shelf by now in the place of `old`."""
-        again = self._judged_again(boarded)
-        other = again.entry is not None and again.entry.stored is not old.stored
-        return other and isinstance(again.verdict, Fresh)
-
     def refresh(self, request: Request) -> bool:
         """Begin to fetch anew, in the background, what is stored for a request and is not fresh.
 
@@ -256,24 +268,7 @@ class Corridor:
         visit = self.visit(request)
         if visit.entry is None or not isinstance(visit.verdict, Stale | MustValidate):
             return False
-        return self._refresh(visit, visit.entry)
-
-    def _refresh_if_due(self, visit: Visit, entry: Entry) -> None:
-        if isinstance(visit.verdict, Fresh | Stale) and visit.verdict.refresh:
-            self._refresh(visit, entry)
-
-    def _refresh(self, visit: Visit, entry: Entry) -> bool:
-        """Begin to validate in the background; False where someone already does."""
-        boarded = visit.boarded
-        if self.flights.under_way(boarded.key) is not None:
-            return False
-        outbound = whole(replace(boarded.outbound, method="GET"))
-        flight = Flight(self.shelf.ledger.position, self._now(), attended=False)
-        self.flights.lead(boarded.key, flight)
-        answered = partial(self._renewed, boarded, entry)
-        errand = Errand(replace(boarded, outbound=outbound), entry=entry, answered=answered)
-        self.tasks.hold(flight.depart(self._fetcher.fetch(errand, flight)))
-        return True
+        return self._renewal.begin(visit, visit.entry)
 
     async def _stored(self, visit: Visit, entry: Entry, account: Account) -> Answer:
         account = self._of_store(account)

@@ -20,6 +20,8 @@ class Snapshot:
     name: str = "sidecache"
     show_key: bool = False
     trusted_peers: tuple[Network, ...] = ()
+    quarantined: frozenset[str] = frozenset()
+    """Rules under which callers got each other's answers; their requests pass the cache by."""
 
     @property
     def deciding(self) -> frozenset[bytes]:

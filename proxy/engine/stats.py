@@ -5,12 +5,13 @@ names of rules; a path, a host or a field value is never one.
 """
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from proxy.engine.answer import Account
+from proxy.engine.tally import Tally
 from proxy.policy.reasons import Reason
 
 BUCKETS: Final = (
@@ -122,6 +123,10 @@ class Stats:
         default_factory=dict,
         metadata={"help": "Seconds from a request's head to its answer's end, by outcome."},
     )
+    rules: defaultdict[str, Tally] = field(
+        default_factory=lambda: defaultdict(Tally),
+        metadata={"help": "What /v1/advice is made of, by rule; begun anew with other rules."},
+    )
 
     def record(self, account: Account, seconds: float, body_bytes: int) -> None:
         """Count one answered request."""
@@ -134,3 +139,7 @@ class Stats:
         self.body_bytes[kind] += body_bytes
         self.upstream_seconds_saved += account.spared
         self.latency.setdefault(kind, Histogram()).observe(seconds)
+        if account.hit:
+            self.rules[account.rule].hit(account.spared, body_bytes)
+        elif account.reason is not Reason.SHADOW:  # then what would have been is counted
+            self.rules[account.rule].miss(account.failed or account.reason, account.storing)

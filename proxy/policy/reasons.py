@@ -74,6 +74,8 @@ class Reason(Enum):
     PRECONDITION = "precondition"
     AMBIGUOUS_TARGET = "ambiguous-target"
     UNVERIFIED = "unverified"
+    SHADOW = "shadow"
+    QUARANTINED = "quarantined"
     TUNNEL = "tunnel"
 
     ONLY_IF_CACHED = "only-if-cached"
@@ -175,6 +177,14 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "miss",
         "rule",
         "The purge log has been out of reach for too long to serve anything that is stored.",
+    ),
+    Reason.SHADOW: _forward(
+        "bypass", "rule", "The rule is in shadow mode: the upstream answers, the cache compares."
+    ),
+    Reason.QUARANTINED: _forward(
+        "bypass",
+        "rule",
+        "Under this rule callers got each other's answers; none is given until that is mended.",
     ),
     Reason.TUNNEL: _forward(
         "bypass",

@@ -42,6 +42,29 @@ class SetCookie(Enum):
     STRIP = "strip"
 
 
+class Mode(Enum):
+    """Who answers.
+
+    LIVE: the cache, where it can.
+    SHADOW: always the upstream; the cache decides beside it what it would have said, and compares.
+    """
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a rule is watched.
+
+    `verify` is the share of its hits, 0 to 1, that are held against the upstream's own answer
+    once they have been given.
+    """
+
+    mode: Mode = Mode.LIVE
+    verify: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long the upstream may take, by phase."""
@@ -142,6 +165,7 @@ class Terms:
     make_etag: bool = False
     """Make an entity tag of the body where the upstream gives none."""
     range_on_miss: RangeOnMiss = RangeOnMiss.PASS
+    watch: Watch = Watch()
 
     def own_ttl(self, status: int) -> float | None:
         """Return the lifetime that the rule itself gives to a status, or None."""

@@ -4,9 +4,13 @@ This module must not know how rules are written or matched.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from proxy.policy.terms import Terms
 from proxy.rules.tags import NO_TAGGING, OnSuccess, Tagging
+
+BUILT_IN: Final = "built in"
+"""The place of a rule that no file of the operator's holds."""
 
 Selection = tuple[frozenset[bytes] | None, tuple[bytes, ...]]
 """Which query parameters are let in, None for all, and which are left out."""

@@ -10,14 +10,14 @@ from hashlib import blake2b
 
 from proxy.http.message import Request
 from proxy.http.target import segments, undelimited
-from proxy.policy.terms import Caching, Credentials, Timeouts
+from proxy.policy.terms import Caching, Credentials, Terms, Timeouts, Watch
 from proxy.rules import jsonpaths, templates
 from proxy.rules.conditions import Condition, conditions_of
 from proxy.rules.deciding import deciding
 from proxy.rules.parts import OnSuccessModel
 from proxy.rules.paths import Trie, parse
 from proxy.rules.rule import KeySpec, Rule, Selection
-from proxy.rules.schema import DEFAULT_TIMEOUTS, RuleModel, terms_of
+from proxy.rules.schema import DEFAULT_TIMEOUTS, LIVE, RuleModel, terms_of
 from proxy.rules.tags import BodyTag, OnSuccess, Tagging
 
 __all__ = ["Match", "Rule", "Ruleset", "compile_rules"]
@@ -75,18 +75,24 @@ class Ruleset:
 
 
 def compile_rules(
-    models: Sequence[RuleModel], places: Sequence[str], timeouts: Timeouts = DEFAULT_TIMEOUTS
+    models: Sequence[RuleModel],
+    places: Sequence[str],
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    watch: Watch = LIVE,
 ) -> Ruleset:
     """Compile rules; the last, for everything else, is taken without a look at its `match`.
 
-    `places` says of each rule where it is written; `timeouts` are those of the upstream, for
-    rules that set none.
+    `places` says of each rule where it is written; `timeouts` are those of the upstream and
+    `watch` is how all rules are watched, for rules that set none.
     """
     patterns = [
         (number, parse(path)) for number, model in enumerate(models) for path in model.match.path
     ]
     return Ruleset(
-        tuple(_rule(model, place, timeouts) for model, place in zip(models, places, strict=True)),
+        tuple(
+            _rule(model, place, terms_of(model, timeouts, watch))
+            for model, place in zip(models, places, strict=True)
+        ),
         tuple(conditions_of(model.match) for model in models),
         Trie(patterns),
     )
@@ -99,12 +105,12 @@ def _all_hold(conditions: tuple[Condition, ...], request: Request) -> bool:
     return True
 
 
-def _rule(model: RuleModel, place: str, timeouts: Timeouts) -> Rule:
+def _rule(model: RuleModel, place: str, terms: Terms) -> Rule:
     key = _key_spec(model)
     forward = None if model.forward is None else frozenset(_encoded(model.forward))
     return Rule(
         name=model.name,
-        terms=terms_of(model, timeouts),
+        terms=terms,
         tunnels=model.upgrade == "tunnel" or (model.upgrade is None and model.cache is Caching.OFF),
         key=key,
         forward=forward,

@@ -23,10 +23,12 @@ from proxy.policy.terms import (
     Caching,
     Compress,
     Credentials,
+    Mode,
     RangeOnMiss,
     SetCookie,
     Terms,
     Timeouts,
+    Watch,
 )
 from proxy.rules import paths
 from proxy.rules.parts import (
@@ -66,6 +68,10 @@ class RuleModel(Strict):
     """Its name in metrics, logs and `explain`; unique."""
     match: MatchModel = MatchModel()
     """Which requests the rule is for; without it, all."""
+    mode: Mode | None = None
+    """`live` answers; `shadow` lets the upstream answer and compares; without it, as for all."""
+    verify: Share | None = None
+    """Share of hits held against the upstream's own answer afterwards; without it, as for all."""
 
     cache: CacheSwitch = written("on")
     """Who decides: `on` the upstream; `override` the `ttl`, save no-store and private; or `off`."""
@@ -191,10 +197,11 @@ class RuleFile(Strict):
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()
+LIVE: Final = Watch()
 
 
-def terms_of(model: RuleModel, defaults: Timeouts = DEFAULT_TIMEOUTS) -> Terms:
-    """Return the terms of a rule; `defaults` are the time-outs that it does not set itself."""
+def terms_of(model: RuleModel, defaults: Timeouts = DEFAULT_TIMEOUTS, watch: Watch = LIVE) -> Terms:
+    """Return the terms of a rule; `defaults` and `watch` stand for what it does not set itself."""
     own = model.timeouts.model_dump(exclude_none=True)
     return Terms(
         cache=model.cache,
@@ -219,6 +226,10 @@ def terms_of(model: RuleModel, defaults: Timeouts = DEFAULT_TIMEOUTS) -> Terms:
         compress=_compress(model.compress),
         make_etag=model.etag == "generate",
         range_on_miss=model.range_on_miss,
+        watch=Watch(
+            mode=model.mode or watch.mode,
+            verify=watch.verify if model.verify is None else model.verify,
+        ),
     )
 
 

@@ -89,6 +89,20 @@ def _whole(value: object) -> object:
     return value
 
 
+def duration_text(seconds: float) -> str:
+    """Return a duration as an operator writes it, in the largest unit that is exact."""
+    fitting = (unit for unit, one in _SECONDS.items() if seconds >= one and not seconds % one)
+    unit = next(fitting, "ms") if seconds else "s"
+    return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+
+
+def size_text(size: int) -> str:
+    """Return a size as an operator writes it, in the largest unit that is exact."""
+    fitting = [u for u, one in _BYTES.items() if u.endswith("iB") and size and not size % one]
+    unit = fitting[-1] if fitting else "B"
+    return f"{size // _BYTES[unit]}{unit}"
+
+
 def _schema(number: dict[str, Any], pattern: str, examples: list[Any]) -> WithJsonSchema:
     text = {"type": "string", "pattern": f"^(?:{pattern})$"}
     return WithJsonSchema({"anyOf": [number, text], "examples": examples})

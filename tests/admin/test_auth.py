@@ -145,6 +145,7 @@ READING = [
     "/v1/rules",
     "/v1/config",
     "/v1/replicas",
+    "/v1/advice",
 ]
 CHANGING = ["/v1/purge", "/v1/warm", "/v1/config/reload", "/v1/profile"]
 

@@ -310,7 +310,7 @@ class Play:
         fleet = Fleet(self.shelf, self.clock, leases)
         snapshot = Snapshot(ruleset({"name": "default"}))
         world = World(self.upstream, self.coder, self.clock)
-        self.corridor = Corridor(snapshot, fleet, self.purging, world)
+        self.corridor = Corridor(snapshot, fleet, self.purging, world, self.stats)
 
     def under(self, *models: dict[str, Any], **snapshot: Any) -> None:  # noqa: ANN401 - fields
         """Put other rules in force, the last one for everything else."""

@@ -1,0 +1,70 @@
+"""Tally: what is counted of one rule, for advice on it.
+
+Whole numbers, bounded by rules and reasons; what they mean is judged in `rules.advice`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from proxy.policy.reasons import Family, Reason
+
+MOST_MISMATCHES: Final = 32
+"""Sets of names that are counted of one rule: names come from clients."""
+
+OTHERS: Final = ("others",)
+"""Under which mismatches are counted whose names there was no room for."""
+
+_MICRO: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was counted of one rule since it was put in force.
+
+    In shadow mode `requests`, `hits`, `misses` and what is saved are what would have been.
+    `same` and `changed` count what was fetched in the place of something stored, by whether the
+    body was the same; `agreed` and `differed` stored answers that were held against the
+    upstream's own; `mismatches` those that were shown to be of another caller, or for another
+    question, by the names of what differed.
+    """
+
+    requests: int = 0
+    hits: int = 0
+    saved_micros: int = 0
+    saved_bytes: int = 0
+    same: int = 0
+    changed: int = 0
+    agreed: int = 0
+    differed: int = 0
+    misses: Counter[Reason] = field(default_factory=Counter)
+    mismatches: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def hit(self, seconds: float, body_bytes: int) -> None:
+        """Count a request that was answered from the cache, and what the upstream was spared."""
+        self.requests += 1
+        self.hits += 1
+        self.saved_micros += int(seconds * _MICRO)
+        self.saved_bytes += body_bytes
+
+    def miss(self, reason: Reason, storing: Reason | None) -> None:
+        """Count a request that was not; why its answer was not kept says more than why it went."""
+        self.requests += 1
+        if storing is not None and storing is not Reason.BYPASSED:
+            reason = storing if storing.meaning.family is Family.DECLINE else reason
+        self.misses[reason] += 1
+
+    def refetched(self, *, same: bool) -> None:
+        """Count what was fetched in the place of something stored."""
+        self.same += same
+        self.changed += not same
+
+    def compared(self, *, same: bool) -> None:
+        """Count a stored answer that was held against the upstream's own."""
+        self.agreed += same
+        self.differed += not same
+
+    def mismatched(self, names: tuple[str, ...]) -> None:
+        """Count a stored answer that was shown to be another's."""
+        known = names in self.mismatches or len(self.mismatches) < MOST_MISMATCHES
+        self.mismatches[names if known else OTHERS] += 1

@@ -1,0 +1,228 @@
+"""Advice: what to change in a rule, judged by what was counted of it.
+
+Pure functions from a rule and whole numbers to a sentence and the YAML that follows from it. This
+module must not know who counts, or how advice is shown.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.policy.reasons import Reason
+from proxy.policy.terms import Mode
+from proxy.rules.rule import BUILT_IN, Rule
+from proxy.rules.units import duration_text, size_text
+
+ENOUGH: Final = 20
+"""Answers fetched anew from which a lifetime is judged."""
+
+MOSTLY: Final = 0.9
+"""The share of them that has to say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A sentence, and the rule as YAML with what to change in it; None where no rule can."""
+
+    text: str
+    change: str | None = None
+
+
+def lifetime(rule: Rule, same: int, changed: int) -> Advice | None:
+    """Judge a rule's lifetime by what was fetched once it was over: the same body or another."""
+    total = same + changed
+    if total < ENOUGH:
+        return None
+    if same >= MOSTLY * total:
+        text = f"{same} of {total} answers that had expired were fetched unchanged: they may live"
+        return Advice(f"{text} longer.", _longer(rule))
+    if changed >= MOSTLY * total:
+        text = f"{changed} of {total} answers that had expired had changed by then: let them live"
+        return Advice(f"{text} less long, or purge them when they change.", _shorter(rule))
+    return None
+
+
+def miss(rule: Rule, reason: Reason) -> Advice | None:
+    """Return what would turn misses for a reason into hits; None where nobody has to act."""
+    told = MISSES.get(reason)
+    return None if told is None else told(rule)
+
+
+def mismatch(rule: Rule, names: tuple[str, ...]) -> Advice:
+    """Return what keeps apart answers that differ by these parts of a request."""
+    told = ", ".join(names)
+    text = f"Answers under one key differ by {told}: give the key what they depend on."
+    return Advice(text, _change(rule, *_keyed(rule, names)))
+
+
+def ready(rule: Rule, agreed: int, differed: int) -> Advice | None:
+    """Return that a rule in shadow mode may go live, where none of its answers was another's."""
+    total = agreed + differed
+    if rule.terms.watch.mode is Mode.LIVE or total < ENOUGH:
+        return None
+    text = f"{agreed} of {total} stored answers were the upstream's own, and none was another's"
+    return Advice(f"{text}: let the rule answer.", _change(rule, "mode: live"))
+
+
+def culprits(mismatches: Mapping[tuple[str, ...], int]) -> tuple[str, ...]:
+    """Return the names that differed each time, or where none did, that differed most often."""
+    counts: dict[str, int] = {}
+    for names, count in mismatches.items():
+        for name in names:
+            counts[name] = counts.get(name, 0) + count
+    most = max(counts.values(), default=0)
+    return tuple(sorted(name for name, count in counts.items() if count == most))
+
+
+def _longer(rule: Rule) -> str:
+    terms = rule.terms
+    if terms.ttl:
+        return _change(rule, f"ttl: {duration_text(terms.ttl * 2)}")
+    return _change(rule, f"min_ttl: {duration_text(terms.min_ttl * 2 or 60.0)}")
+
+
+def _shorter(rule: Rule) -> str:
+    terms = rule.terms
+    if terms.ttl:
+        return _change(rule, f"ttl: {duration_text(terms.ttl / 2)}")
+    return _change(rule, f"max_ttl: {duration_text((terms.max_ttl or 20.0) / 2)}")
+
+
+def _no_lifetime(rule: Rule) -> Advice:
+    text = "Neither the upstream nor the rule says how long answers live: say it."
+    return Advice(text, _change(rule, "ttl: 1m"))
+
+
+def _status(rule: Rule) -> Advice:
+    text = "Errors are kept where the rule lists their status, as it could with 404."
+    listed = dict(rule.terms.ttl_by_status) | {404: 10.0}
+    pairs = ", ".join(f"{status}: {duration_text(ttl)}" for status, ttl in listed.items())
+    return Advice(text, _change(rule, f"ttl_by_status: {{{pairs}}}"))
+
+
+def _validated(rule: Rule) -> Advice:
+    text = "The upstream says no-cache: only a lifetime of the rule's own spares it the question."
+    ttl = duration_text(rule.terms.ttl or 10.0)
+    return Advice(text, _change(rule, "cache: override", f"ttl: {ttl}"))
+
+
+def _expired(rule: Rule) -> Advice:
+    if rule.terms.stale_while_revalidate is None:
+        text = "Requests wait for answers to be fetched anew: let them have the old one meanwhile."
+        return Advice(text, _change(rule, "stale_while_revalidate: 30s"))
+    return Advice("Answers expire before they are asked for again.", _longer(rule))
+
+
+def _personal(rule: Rule) -> Advice:
+    text = "Requests carry credentials: let each caller have answers of their own."
+    return Advice(text, _change(rule, "credentials: key"))
+
+
+def _cookie_set(rule: Rule) -> Advice:
+    text = "Answers set cookies: where those mean nothing, keep the answers without them."
+    return Advice(text, _change(rule, "set_cookie: strip"))
+
+
+def _too_large(rule: Rule) -> Advice:
+    text = "Bodies are larger than the rule keeps."
+    return Advice(text, _change(rule, f"max_body: {size_text(rule.terms.max_body * 2)}"))
+
+
+def _crowded(rule: Rule) -> Advice:
+    text = "None of the variants that are kept fits: the upstream varies by a field of many values."
+    return Advice(text, _change(rule, f"max_variants: {rule.terms.max_variants * 2}"))
+
+
+def _ranged(rule: Rule) -> Advice:
+    text = "Ranges of what is not stored are asked for: fetch the whole once."
+    return Advice(text, _change(rule, "range_on_miss: whole"))
+
+
+def _new_keys(rule: Rule) -> Advice | None:
+    if rule.key.include is not None or rule.key.exclude:
+        return None
+    text = "Targets are asked for that nobody asked for before: leave out what makes no difference."
+    return Advice(text, _change(rule, 'key: {query: {exclude: ["utm_*", fbclid, gclid]}}'))
+
+
+def _switched_off(rule: Rule) -> Advice:
+    text = "The rule keeps the cache out: switch it on where answers are for everybody."
+    return Advice(text, _change(rule, "cache: on"))
+
+
+def _quarantined(rule: Rule) -> Advice:
+    text = "The rule is in quarantine: give its key what the answers depend on, then reload."
+    return Advice(text, _change(rule, "credentials: key"))
+
+
+def _upstreams_own(rule: Rule) -> Advice:
+    del rule
+    return Advice("The upstream forbids it, and no rule changes that: only the upstream can.")
+
+
+MISSES: Final[Mapping[Reason, Callable[[Rule], Advice | None]]] = {
+    Reason.NO_LIFETIME: _no_lifetime,
+    Reason.STATUS: _status,
+    Reason.NO_VALIDATOR: _validated,
+    Reason.NO_CACHE: _validated,
+    Reason.STALE: _expired,
+    Reason.CREDENTIALS: _personal,
+    Reason.NOT_SHAREABLE: _personal,
+    Reason.SET_COOKIE: _cookie_set,
+    Reason.TOO_LARGE: _too_large,
+    Reason.VARY_MISS: _crowded,
+    Reason.PARTIAL: _ranged,
+    Reason.RANGE: _ranged,
+    Reason.URI_MISS: _new_keys,
+    Reason.RULE_OFF: _switched_off,
+    Reason.QUARANTINED: _quarantined,
+    Reason.PRIVATE: _upstreams_own,
+    Reason.NO_STORE: _upstreams_own,
+    Reason.VARY_STAR: _upstreams_own,
+    Reason.FRAMING: _upstreams_own,
+}
+"""Why requests were not answered from the cache → what to change."""
+
+
+def _change(rule: Rule, *lines: str) -> str:
+    """Return a rule with what to change; in the place of a built-in one, a last one of its own."""
+    head = [f"- name: {rule.name}"]
+    if rule.place == BUILT_IN:
+        head = ["- name: everything", "  match: {path: /**}"]
+    return "\n".join([*head, *(f"  {line}" for line in lines)]) + "\n"
+
+
+def _keyed(rule: Rule, names: tuple[str, ...]) -> list[str]:
+    """Return the lines that bring parts of a request, as `comparison` names them, into the key."""
+    found: dict[str, list[str]] = {"query": [], "cookie": [], "": []}
+    for name in names:
+        kind, _, rest = name.rpartition(" ")
+        found[kind].append(rest)
+    lines = []
+    personal = {"authorization"}.intersection(found[""]) or (
+        found["cookie"] and rule.key.cookies is None
+    )
+    if personal:
+        lines.append("credentials: key")
+    headers = {*map(bytes.decode, rule.key.headers), *found[""]} - {"authorization"}
+    parts = []
+    if found["query"]:
+        parts.append(f"query: {_query(rule, found['query'])}")
+    if headers:
+        parts.append(f"headers: {_listed(headers)}")
+    if rule.key.cookies is not None:
+        cookies = {*map(bytes.decode, rule.key.cookies), *found["cookie"]}
+        parts.append(f"cookies: {_listed(cookies)}")
+    return [*lines, *([f"key: {{{', '.join(parts)}}}"] if parts else [])]
+
+
+def _query(rule: Rule, names: list[str]) -> str:
+    if rule.key.include is not None:
+        return f"{{include: {_listed({*map(bytes.decode, rule.key.include), *names})}}}"
+    rest = {name.decode() for name in rule.key.exclude} - set(names)
+    return f"{{exclude: {_listed(rest)}}}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return json.dumps(sorted(names), ensure_ascii=False)

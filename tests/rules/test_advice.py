@@ -1,0 +1,168 @@
+"""What is advised of a rule, and that every change that is advised can be read as a rule."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from proxy.policy.reasons import Reason
+from proxy.rules import advice
+from proxy.rules.advice import ENOUGH, Advice
+from proxy.rules.rule import BUILT_IN, Rule
+from proxy.rules.ruleset import compile_rules
+from proxy.rules.schema import RuleModel
+from proxy.rules.units import duration_text, size_text
+
+
+def rule(place: str = "f:1", **written: Any) -> Rule:  # noqa: ANN401 - fields of the model
+    return compile_rules([RuleModel(**{"name": "product"} | written)], [place]).rules[0]
+
+
+def changed(found: Advice | None) -> dict[str, Any]:
+    """Return what a change says beside the rule's name; it is a rule that can be read."""
+    assert found is not None
+    assert found.change is not None
+    [written] = yaml.safe_load(found.change)
+    RuleModel.model_validate(written)
+    assert written.pop("name") == "product"
+    return dict(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "same", "other", "change"),
+    [
+        ({"ttl": "5m"}, ENOUGH, 0, {"ttl": "10m"}),
+        ({}, 19, 1, {"min_ttl": "1m"}),
+        ({"min_ttl": "45s"}, 90, 10, {"min_ttl": "90s"}),
+        ({"ttl": "5m"}, 0, ENOUGH, {"ttl": "150s"}),
+        ({}, 2, 18, {"max_ttl": "10s"}),
+        ({"max_ttl": "1h"}, 0, 30, {"max_ttl": "30m"}),
+    ],
+)
+def test_a_lifetime_is_judged_by_what_came_after_it(
+    written: dict[str, Any], same: int, other: int, change: dict[str, Any]
+) -> None:
+    assert changed(advice.lifetime(rule(**written), same, other)) == change
+
+
+@pytest.mark.parametrize(("same", "other"), [(ENOUGH - 1, 0), (0, ENOUGH - 1), (50, 50)])
+def test_few_or_mixed_answers_say_nothing_of_a_lifetime(same: int, other: int) -> None:
+    assert advice.lifetime(rule(), same, other) is None
+
+
+MISSES = [
+    (Reason.NO_LIFETIME, {}, {"ttl": "1m"}),
+    (Reason.STATUS, {"ttl_by_status": {410: "5s"}}, {"ttl_by_status": {404: "10s", 410: "5s"}}),
+    (Reason.NO_VALIDATOR, {}, {"cache": "override", "ttl": "10s"}),
+    (Reason.NO_CACHE, {"ttl": "1m"}, {"cache": "override", "ttl": "1m"}),
+    (Reason.STALE, {}, {"stale_while_revalidate": "30s"}),
+    (Reason.STALE, {"stale_while_revalidate": "1s", "ttl": "1m"}, {"ttl": "2m"}),
+    (Reason.CREDENTIALS, {}, {"credentials": "key"}),
+    (Reason.NOT_SHAREABLE, {}, {"credentials": "key"}),
+    (Reason.SET_COOKIE, {}, {"set_cookie": "strip"}),
+    (Reason.TOO_LARGE, {"max_body": "1000B"}, {"max_body": "2000B"}),
+    (Reason.TOO_LARGE, {}, {"max_body": "16MiB"}),
+    (Reason.VARY_MISS, {}, {"max_variants": 64}),
+    (Reason.PARTIAL, {}, {"range_on_miss": "whole"}),
+    (Reason.RANGE, {}, {"range_on_miss": "whole"}),
+    (Reason.URI_MISS, {}, {"key": {"query": {"exclude": ["utm_*", "fbclid", "gclid"]}}}),
+    (Reason.RULE_OFF, {"cache": "off"}, {"cache": True}),  # `on`, as YAML 1.1 reads it
+    (Reason.QUARANTINED, {}, {"credentials": "key"}),
+]
+
+
+@pytest.mark.parametrize(("reason", "written", "change"), MISSES)
+def test_a_reason_for_misses_names_the_change(
+    reason: Reason, written: dict[str, Any], change: dict[str, Any]
+) -> None:
+    assert changed(advice.miss(rule(**written), reason)) == change
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.PRIVATE, Reason.NO_STORE, Reason.VARY_STAR, Reason.FRAMING]
+)
+def test_what_the_upstream_forbids_no_rule_changes(reason: Reason) -> None:
+    found = advice.miss(rule(), reason)
+    assert found is not None
+    assert "only the upstream can" in found.text
+    assert found.change is None
+
+
+def test_every_reason_with_advice_is_tried() -> None:
+    tried = {reason for reason, *_ in MISSES}
+    tried |= {Reason.PRIVATE, Reason.NO_STORE, Reason.VARY_STAR, Reason.FRAMING}
+    assert tried == set(advice.MISSES)
+
+
+@pytest.mark.parametrize("written", [{"include": ["page"]}, {"exclude": ["utm_*"]}])
+def test_where_parameters_are_chosen_first_requests_need_no_advice(written: Any) -> None:  # noqa: ANN401 - a mapping
+    assert advice.miss(rule(key={"query": written}), Reason.URI_MISS) is None
+
+
+def test_what_nobody_has_to_mend_gets_no_advice() -> None:
+    assert advice.miss(rule(), Reason.METHOD) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "change"),
+    [
+        ({}, ("authorization",), {"credentials": "key"}),
+        ({}, ("cookie session",), {"credentials": "key"}),
+        ({"key": {"cookies": ["a"]}}, ("cookie b",), {"key": {"cookies": ["a", "b"]}}),
+        (
+            {"key": {"headers": ["accept"]}},
+            ("accept-language", "authorization"),
+            {"credentials": "key", "key": {"headers": ["accept", "accept-language"]}},
+        ),
+        (
+            {"key": {"query": {"include": ["page"]}}},
+            ("query to",),
+            {"key": {"query": {"include": ["page", "to"]}}},
+        ),
+        (
+            {"key": {"query": {"exclude": ["to", "utm_*"]}}},
+            ("query to",),
+            {"key": {"query": {"exclude": ["utm_*"]}}},
+        ),
+    ],
+)
+def test_a_mismatch_brings_what_differed_into_the_key(
+    written: dict[str, Any], names: tuple[str, ...], change: dict[str, Any]
+) -> None:
+    found = advice.mismatch(rule(**written), names)
+    assert changed(found) == change
+    assert ", ".join(names) in found.text
+
+
+def test_the_built_in_rule_is_changed_by_one_behind_ones_own() -> None:
+    found = advice.miss(rule(BUILT_IN), Reason.NO_LIFETIME)
+    assert found is not None
+    assert found.change == "- name: everything\n  match: {path: /**}\n  ttl: 1m\n"
+
+
+def test_what_differed_each_time_is_named_alone() -> None:
+    assert advice.culprits({("a", "b"): 3, ("b", "c"): 2}) == ("b",)
+    assert advice.culprits({("a",): 3, ("c",): 3, ("b",): 1}) == ("a", "c")
+    assert advice.culprits({}) == ()
+
+
+def test_a_rule_in_shadow_may_go_live_once_enough_was_compared() -> None:
+    shadow = rule(mode="shadow")
+    assert changed(advice.ready(shadow, ENOUGH - 5, 5)) == {"mode": "live"}
+    assert advice.ready(shadow, ENOUGH - 1, 0) is None
+    assert advice.ready(rule(), ENOUGH, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "0s"), (0.25, "250ms"), (1.5, "1500ms"), (90.0, "90s"), (600.0, "10m"), (86400.0, "1d")],
+)
+def test_a_duration_is_written_in_the_largest_exact_unit(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0B"), (1000, "1000B"), (2048, "2KiB"), (2**24, "16MiB")]
+)
+def test_a_size_is_written_in_the_largest_exact_unit(size: int, text: str) -> None:
+    assert size_text(size) == text
