@@ -15,6 +15,7 @@ from proxy.edge.stats import Deadline
 from proxy.engine.ledger import Trust
 from proxy.engine.purge import Mode
 from proxy.engine.purging import Source
+from proxy.rules.comparison import Finding
 from proxy.settings import load
 from proxy.store.redis.failures import Failure
 from proxy.upstream.breaker import State
@@ -42,6 +43,7 @@ _LABELLED: Final = "\n## Labels\n\n| label | values |\n|---|---|\n"
 _LABELS: Final = {
     "rule": "the name of a rule, or of a built-in one",
     "outcome": "`hit`, `stale`, `validated`, `miss`, `bypass`, `error`",
+    "finding": _one_of(Finding),
     "reason": "one of [the reasons](reasons.md)",
     "mode": _one_of(Mode),
     "source": _one_of(Source),
@@ -84,6 +86,7 @@ One JSON object a line on standard output, for misses, for all requests or for n
 _TITLES: Final = {
     "EngineCollector": "Requests and memory",
     "LedgerCollector": "Purges",
+    "QuarantineCollector": "Quarantine",
     "ReloadCollector": "Settings",
     "AddressesCollector": "The upstream's addresses",
     "upstream": "The upstream",

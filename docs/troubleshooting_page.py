@@ -61,6 +61,14 @@ TITLES: Final = {
 }
 
 ADVICE: Final[dict[Reason, str]] = {
+    Reason.SHADOW: (
+        "The rule, or the whole proxy, is in `mode: shadow`: look at `sidecache advice`, and set"
+        " `mode: live` when nothing is wrong there. See [shadow](shadow.md)."
+    ),
+    Reason.QUARANTINED: (
+        "Callers with other credentials were seen to get other answers under this rule's key. Mend"
+        " the rule and reload; `GET /v1/quarantine` tells what differed."
+    ),
     Reason.FRESH: "Nothing. If it is too old for you: purge it, or shorten its lifetime.",
     Reason.STALE_WHILE_REVALIDATE: (
         "Nothing; the next one is fresh. If it may never be stale, drop `stale_while_revalidate`"

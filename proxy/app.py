@@ -23,6 +23,7 @@ from proxy.admin.collectors import (
     AddressesCollector,
     DeclaredCollector,
     LedgerCollector,
+    QuarantineCollector,
     ReloadCollector,
     SharedCollector,
 )
@@ -166,6 +167,7 @@ class Service:
 
     def _collectors(self) -> Iterator[Collector]:
         yield LedgerCollector(self.stores.ledger, self._clock.now)
+        yield QuarantineCollector(lambda: self.corridor.snapshot.quarantined)
         yield DeclaredCollector("edge", self.edge_stats)
         yield DeclaredCollector("recall", self._recall.stats)
         yield DeclaredCollector("coding", self.coder.stats)

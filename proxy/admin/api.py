@@ -17,6 +17,7 @@ from proxy.admin import (
     problems,
     profile,
     purges,
+    quarantine,
     reload,
     state,
     warm,
@@ -29,8 +30,8 @@ from proxy.admin.metrics import CONTENT_TYPE
 
 _ROUTERS: Final = (
     *(purges.router, explain.router, entries.router),
-    *(state.router, advice.router, history.router, reload.router),
-    *(warm.router, profile.router),
+    *(state.router, advice.router, history.router, quarantine.router),
+    *(reload.router, warm.router, profile.router),
 )
 _ABOUT: Final = """What operators see and do of one Sidecache.
 

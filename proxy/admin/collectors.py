@@ -4,7 +4,7 @@ Read at scrape from plain objects; this module counts nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, fields
 from typing import Any, Protocol
 
@@ -143,6 +143,21 @@ class AddressesCollector(Collector):
         family = GaugeMetricFamily("sidecache_upstream_addresses", sentence, labels=["state"])
         for state, count in self._states().items():
             family.add_metric([state], count)
+        yield family
+
+
+class QuarantineCollector(Collector):
+    """Which rules are out of use."""
+
+    def __init__(self, quarantined: Callable[[], Iterable[str]]) -> None:
+        self._quarantined = quarantined
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the one metric."""
+        sentence = "1 for each rule under which callers got each other's answers."
+        family = GaugeMetricFamily("sidecache_quarantined", sentence, labels=["rule"])
+        for name in self._quarantined():
+            family.add_metric([name], 1)
         yield family
 
 

@@ -31,10 +31,21 @@ class Phase(Enum):
     DRAINING = "draining"
 
 
+class Quarantine(Protocol):
+    """Rules that are out of use; see `proxy.engine.quarantine`."""
+
+    def end(self, name: str) -> bool:
+        """Put a rule back into use; False where it is not out of use."""
+
+
 class Corridor(Protocol):
     """The engine's front; see `proxy.engine.corridor`."""
 
     snapshot: Snapshot
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The rules that are out of use."""
 
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""

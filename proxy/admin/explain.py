@@ -63,6 +63,7 @@ async def explained(visit: Visit, control: Control) -> Json:
     """Return the story of a judged request."""
     boarded, key = visit.boarded, visit.boarded.key
     outbound, rule = boarded.outbound, boarded.rule
+    keyed = outbound if boarded.beside is None else boarded.beside.outbound
     held = control.memory.peek(key.digest)
     shared = None if control.shared is None else await control.shared(key.digest)
     return {
@@ -75,7 +76,7 @@ async def explained(visit: Visit, control: Control) -> Json:
         "rule": {"name": rule.name, "place": rule.place},
         "key": {
             "digest": key.digest.hex(),
-            "parts": [{"name": name, "value": value} for name, value in parts(rule, outbound)],
+            "parts": [{"name": name, "value": value} for name, value in parts(rule, keyed)],
         },
         "verdict": _verdict(visit),
         "memory": _held(held, visit, control),

@@ -27,8 +27,8 @@ class EngineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric there is."""
-        yield self._requests()
-        yield self._purges()
+        yield _paired("requests", ("rule", "outcome"), self._stats.requests)
+        yield _paired("purges", ("mode", "source"), self._stats.purges)
         yield _labelled("reasons", "reason", self._stats.reasons)
         yield _labelled("storing", "reason", self._stats.storing)
         yield _labelled("body_bytes", "outcome", self._stats.body_bytes)
@@ -39,23 +39,12 @@ class EngineCollector(Collector):
             "sidecache_in_flight", _SENTENCES["in_flight"], value=self._stats.in_flight
         )
         yield self._latency()
+        yield _paired("shadow_requests", ("rule", "outcome"), self._stats.shadow_requests)
+        yield _plain("shadow_seconds_saved", self._stats.shadow_seconds_saved)
+        yield _paired("comparisons", ("rule", "finding"), self._stats.comparisons)
+        yield _plain("verifications_dropped", self._stats.verifications_dropped)
+        yield _plain("verifications_failed", self._stats.verifications_failed)
         yield from self._store()
-
-    def _requests(self) -> Metric:
-        family = CounterMetricFamily(
-            "sidecache_requests", _SENTENCES["requests"], labels=["rule", "outcome"]
-        )
-        for (rule, outcome), count in self._stats.requests.items():
-            family.add_metric([rule, outcome], count)
-        return family
-
-    def _purges(self) -> Metric:
-        family = CounterMetricFamily(
-            "sidecache_purges", _SENTENCES["purges"], labels=["mode", "source"]
-        )
-        for (mode, source), count in self._stats.purges.items():
-            family.add_metric([mode, source], count)
-        return family
 
     def _latency(self) -> Metric:
         family = HistogramMetricFamily(
@@ -105,4 +94,11 @@ def _labelled(name: str, label: str, counts: dict[str, int]) -> Metric:
     family = CounterMetricFamily(f"sidecache_{name}", _SENTENCES[name], labels=[label])
     for value, count in counts.items():
         family.add_metric([value], count)
+    return family
+
+
+def _paired(name: str, labels: tuple[str, str], counts: dict[tuple[str, str], int]) -> Metric:
+    family = CounterMetricFamily(f"sidecache_{name}", _SENTENCES[name], labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
     return family

@@ -57,6 +57,7 @@ def explain(
     rules = ruleset(settings, str(config or "settings"))
     snapshot = Snapshot(rules, name=settings.cache_status.name, show_key=settings.cache_status.key)
     boarded = board(_request(method, url, headers), snapshot)
+    boarded = boarded.beside or boarded  # in shadow mode, what the cache would do
     head = _assumed(time.time()) if response is None else _head(response)
     now = float(date_of(head.fields, time.time()))
     told = [*_about_request(boarded), *_about_response(boarded, head, now, given=bool(response))]

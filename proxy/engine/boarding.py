@@ -14,9 +14,10 @@ from proxy.policy import reuse
 from proxy.policy.negotiation import preferred, refuses_plain, takes_coded
 from proxy.policy.reasons import Reason
 from proxy.policy.representation import as_upstream_knows, by_tag_alone, unranged
+from proxy.policy.terms import Mode
 from proxy.policy.verdicts import Bypass, Refuse
 from proxy.rules import tags
-from proxy.rules.keys import Key, key_for, labels_for, selected
+from proxy.rules.keys import READS, Key, key_for, labels_for, selected
 from proxy.rules.labels import Labels
 from proxy.rules.paths import Capture
 from proxy.rules.ruleset import Match, Rule
@@ -28,6 +29,9 @@ class Boarded:
 
     But for its conditions, which name representations as the client knows them until it is sent.
     `accepts` is what the client says of codings; what the upstream is told of them is the rule's.
+    `came` is the request before the rule's selection. Where that very request goes up, and the
+    answer to it comes back as it is, `passing` says why, and `beside` is the request as the cache
+    would have it.
     """
 
     outbound: Request
@@ -36,8 +40,11 @@ class Boarded:
     captures: tuple[Capture, ...]
     snapshot: Snapshot
     ambiguous: bool
+    came: Request
     accepts: Accepted = UNTOLD
     ends_here: bool = False
+    passing: Reason | None = None
+    beside: "Boarded | None" = None
 
     @property
     def given(self) -> Coding | None:
@@ -71,6 +78,8 @@ def early(boarded: Boarded) -> Bypass | Refuse | None:
     """Decide what needs no look into the cache; None when the cache should be asked."""
     if boarded.ends_here:
         return Refuse(Reason.MAX_FORWARDS)
+    if boarded.passing is not None:
+        return Bypass(boarded.passing)
     return reuse.triage(boarded.outbound, boarded.rule.terms, ambiguous=boarded.ambiguous)
 
 
@@ -89,4 +98,18 @@ def _boarded(match: Match, request: Request, snapshot: Snapshot, accepts: Accept
     if refuses_plain(accepts, terms):
         outbound = unranged(outbound)
     key = key_for(match.rule, outbound)
-    return Boarded(outbound, match.rule, key, match.captures, snapshot, match.ambiguous, accepts)
+    parts = (outbound, match.rule, key, match.captures, snapshot, match.ambiguous)
+    boarded = Boarded(*parts, came=request, accepts=accepts)
+    passing = _passing(match.rule, request, snapshot)
+    if passing is None:
+        return boarded
+    return replace(boarded, outbound=request, passing=passing, beside=boarded)
+
+
+def _passing(rule: Rule, request: Request, snapshot: Snapshot) -> Reason | None:
+    """Return why the upstream is to see a request as it came, and the client the answer to it."""
+    if rule.terms.watch.mode is Mode.SHADOW:
+        return Reason.SHADOW if request.method in READS else Reason.METHOD
+    if rule.name in snapshot.quarantined and request.method in READS:
+        return Reason.QUARANTINED
+    return None

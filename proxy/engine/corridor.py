@@ -15,7 +15,7 @@ from typing import Final, assert_never
 
 from proxy.engine.answer import Account, Answer, failure
 from proxy.engine.boarding import Boarded, board, early
-from proxy.engine.delivery import Arrival, Delivery
+from proxy.engine.delivery import Arrival, Delivery, passed_on
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Reader
 from proxy.engine.fetch import Errand, Fetcher
@@ -34,12 +34,15 @@ from proxy.engine.lastresort import LastResort
 from proxy.engine.ledger import Trust
 from proxy.engine.ports import World
 from proxy.engine.purging import Purging
+from proxy.engine.quarantine import Quarantine
 from proxy.engine.renditions import Renditions
 from proxy.engine.renewal import Renewal
+from proxy.engine.shadow import Shadow
 from proxy.engine.sharing import fits, may_lead, overtaken, to_follow, widened
 from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
 from proxy.engine.tasks import Tasks
+from proxy.engine.verifying import Verifying
 from proxy.engine.visit import Visit, judged
 from proxy.errors import UpstreamError
 from proxy.http.message import Request
@@ -72,6 +75,9 @@ class Corridor:
         self._delivery = Delivery(renditions, world.coder, self.tasks)
         self._last = LastResort(fleet.shelf, world.clock, self._stored)
         self._fetcher = Fetcher(world, fleet, purging, renditions)
+        self.quarantine = Quarantine(self, purging)
+        self._shadow = Shadow(fleet.shelf.ledger, world.clock, stats)
+        self._verifying = Verifying(world, self.tasks, stats, self.quarantine.begin)
         self._renewal = Renewal(fleet.shelf, fleet.flights, world.clock, self._depart)
 
     def visit(self, request: Request) -> Visit:
@@ -89,7 +95,7 @@ class Corridor:
                 now, account = self._now(), self._of_store(self._account(visit))
                 answer = self._delivery.at_once(visit.boarded, visit.entry, account, now)
                 if answer is not None:
-                    self._renewal.if_due(visit, visit.entry)
+                    self._hit(visit, visit.entry)
                 return answer
             case Refuse(Reason.ONLY_IF_CACHED) if visit.far:
                 return None
@@ -110,7 +116,7 @@ class Corridor:
         if answer is not None:
             return answer
         if visit.served and visit.entry is not None:
-            self._renewal.if_due(visit, visit.entry)
+            self._hit(visit, visit.entry)
             return await self._stored(visit, visit.entry, self._account(visit))
         return await self._fetched(visit, body, collapsed=None)
 
@@ -238,7 +244,7 @@ class Corridor:
                 own = () if collapsed else personal(head, entry.stored)
                 return replace(answer, fields=answer.fields.plus(*own))
             case Unshareable():
-                return await self._unshared(visit, landing, account)
+                return await self._unshared(visit, landing, flight, account)
             case Failed(error=lost):
                 return await self._last.failed(visit, lost)
             case Elsewhere():
@@ -246,8 +252,13 @@ class Corridor:
             case _:
                 assert_never(landing)
 
-    async def _unshared(self, visit: Visit, landing: Unshareable, account: Account) -> Answer:
+    async def _unshared(
+        self, visit: Visit, landing: Unshareable, flight: Flight, account: Account
+    ) -> Answer:
         """Answer the leader with a response that is not kept, or with a stored one instead."""
+        if visit.boarded.passing is not None:
+            inbound = self._shadow.beside(visit.boarded, landing, flight)
+            return await passed_on(visit.boarded, landing.head, inbound, account)
         stale = await self._last.instead_of(visit, landing)
         if stale is not None:
             await landing.inbound.aclose()
@@ -269,6 +280,11 @@ class Corridor:
         if visit.entry is None or not isinstance(visit.verdict, Stale | MustValidate):
             return False
         return self._renewal.begin(visit, visit.entry)
+
+    def _hit(self, visit: Visit, entry: Entry) -> None:
+        """Begin what a hit gives rise to, behind its answer."""
+        self._renewal.if_due(visit, entry)
+        self._verifying.hit(visit, entry)
 
     async def _stored(self, visit: Visit, entry: Entry, account: Account) -> Answer:
         account = self._of_store(account)

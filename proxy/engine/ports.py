@@ -154,7 +154,8 @@ class Outbound:
 
     `repeatable` allows a second attempt where a kept-alive connection gave no byte (9110
     §9.2.2). A validation is not repeated: a lost connection is what stale answers are for.
-    `informed` is told the head of each 1xx response but 100 and 101, as it comes.
+    `informed` is told the head of each 1xx response but 100 and 101, as it comes. Who is not
+    `patient` gives way: `UpstreamBusy` where there is no place at once.
     """
 
     request: Request
@@ -162,6 +163,7 @@ class Outbound:
     timeouts: Timeouts
     repeatable: bool = False
     informed: Informed | None = None
+    patient: bool = True
 
 
 class Inbound(Protocol):

@@ -41,6 +41,7 @@ class Source(Enum):
     WRITE = "write"
     RULE = "rule"
     GROUP = "group"
+    QUARANTINE = "quarantine"
 
 
 class Purging:

@@ -9,6 +9,7 @@ from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.http import dates, hops
 from proxy.http.message import Head, content_length
+from proxy.policy.reasons import Reason
 from proxy.rules import tags
 from proxy.rules.labels import Labels
 
@@ -18,7 +19,8 @@ _EMPTY = frozenset({204, 205})
 def received(boarded: Boarded, head: Head, now: float) -> Head:
     """Return the head as it goes on: with Via and a Date (9110 §6.6.1, §7.6.3), without tags."""
     tagging = boarded.rule.tagging
-    rewritten = {b"via", *(() if tagging.send_fields else tagging.fields)}
+    untouched = tagging.send_fields or boarded.passing is Reason.SHADOW
+    rewritten = {b"via", *(() if untouched else tagging.fields)}
     if b"transfer-encoding" in head.fields:
         rewritten.add(b"content-length")  # 9112 §6.3: the coding alone frames the body
     name = boarded.snapshot.name.encode()

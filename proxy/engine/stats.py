@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from proxy.engine.answer import Account
 from proxy.engine.tally import Tally
 from proxy.policy.reasons import Reason
+from proxy.rules.comparison import Finding, finding
 
 BUCKETS: Final = (
     0.0005,
@@ -123,6 +124,27 @@ class Stats:
         default_factory=dict,
         metadata={"help": "Seconds from a request's head to its answer's end, by outcome."},
     )
+    shadow_requests: Counter[tuple[str, str]] = field(
+        default_factory=Counter,
+        metadata={
+            "help": "Requests in shadow mode, by rule and by what the cache would have done."
+        },
+    )
+    shadow_seconds_saved: float = field(
+        default=0.0, metadata={"help": "Seconds that shadow mode would have spared the upstream."}
+    )
+    comparisons: Counter[tuple[str, str]] = field(
+        default_factory=Counter,
+        metadata={"help": "Stored answers held against the upstream's own, by rule and finding."},
+    )
+    verifications_dropped: int = field(
+        default=0,
+        metadata={"help": "Verifications that were not made, as too much was under way."},
+    )
+    verifications_failed: int = field(
+        default=0,
+        metadata={"help": "Verifications to which the upstream gave nothing to be compared."},
+    )
     rules: defaultdict[str, Tally] = field(
         default_factory=lambda: defaultdict(Tally),
         metadata={"help": "What /v1/advice is made of, by rule; begun anew with other rules."},
@@ -143,3 +165,13 @@ class Stats:
             self.rules[account.rule].hit(account.spared, body_bytes)
         elif account.reason is not Reason.SHADOW:  # then what would have been is counted
             self.rules[account.rule].miss(account.failed or account.reason, account.storing)
+
+    def compared(self, rule: str, *, same: bool) -> None:
+        """Count a stored answer that was held against the upstream's own."""
+        self.comparisons[rule, (Finding.SAME if same else Finding.DIFFERENT).value] += 1
+        self.rules[rule].compared(same=same)
+
+    def mismatched(self, rule: str, names: tuple[str, ...]) -> None:
+        """Count a stored answer that was shown to be another's, by what differed."""
+        self.comparisons[rule, finding(names).value] += 1
+        self.rules[rule].mismatched(names)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.policy.reasons import Family, Reason
+from proxy.rules.comparison import OTHERS
 
 MOST_MISMATCHES: Final = 32
 """Sets of names that are counted of one rule: names come from clients."""
 
-OTHERS: Final = ("others",)
+_OTHERS: Final = (OTHERS,)
 """Under which mismatches are counted whose names there was no room for."""
 
 _MICRO: Final = 1_000_000
@@ -67,4 +68,4 @@ class Tally:
     def mismatched(self, names: tuple[str, ...]) -> None:
         """Count a stored answer that was shown to be another's."""
         known = names in self.mismatches or len(self.mismatches) < MOST_MISMATCHES
-        self.mismatches[names if known else OTHERS] += 1
+        self.mismatches[names if known else _OTHERS] += 1

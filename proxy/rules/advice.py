@@ -11,6 +11,7 @@ from typing import Final
 
 from proxy.policy.reasons import Reason
 from proxy.policy.terms import Mode
+from proxy.rules.comparison import OTHERS
 from proxy.rules.rule import BUILT_IN, Rule
 from proxy.rules.units import duration_text, size_text
 
@@ -69,7 +70,7 @@ def culprits(mismatches: Mapping[tuple[str, ...], int]) -> tuple[str, ...]:
     """Return the names that differed each time, or where none did, that differed most often."""
     counts: dict[str, int] = {}
     for names, count in mismatches.items():
-        for name in names:
+        for name in {*names} - {OTHERS}:
             counts[name] = counts.get(name, 0) + count
     most = max(counts.values(), default=0)
     return tuple(sorted(name for name, count in counts.items() if count == most))
@@ -197,8 +198,8 @@ def _keyed(rule: Rule, names: tuple[str, ...]) -> list[str]:
     """Return the lines that bring parts of a request, as `comparison` names them, into the key."""
     found: dict[str, list[str]] = {"query": [], "cookie": [], "": []}
     for name in names:
-        kind, _, rest = name.rpartition(" ")
-        found[kind].append(rest)
+        kind, space, rest = name.partition(" ")
+        found[kind if space else ""].append(rest or kind)
     lines = []
     personal = {"authorization"}.intersection(found[""]) or (
         found["cookie"] and rule.key.cookies is None

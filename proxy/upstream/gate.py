@@ -30,9 +30,14 @@ class Gate:
         return True
 
     async def enter(self, seconds: float) -> None:
-        """Take a place, waiting for one at most so long; raises `Full`."""
+        """Take a place, waiting for one at most so long; raises `Full`.
+
+        Who cannot wait at all is not counted as turned away: nobody asked for that request.
+        """
         if self.try_enter():
             return
+        if not seconds:
+            raise Full("no place at the upstream is free")
         if len(self._waiting) >= self._queue:
             self.stats.turned_away += 1
             raise Full("too many requests wait for the upstream already")

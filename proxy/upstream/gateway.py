@@ -57,7 +57,8 @@ class Gateway:
         request = outbound.request
         try:
             outgoing = Outgoing(request.method, request.target, fields_of(outbound), outbound.body)
-            waits = _waits(outbound.timeouts, self._queue_seconds)
+            queue = self._queue_seconds if outbound.patient else 0.0
+            waits = _waits(outbound.timeouts, queue)
             return await self.dispatcher.send(
                 Call(outgoing, waits, outbound.repeatable, outbound.informed)
             )

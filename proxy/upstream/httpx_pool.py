@@ -24,6 +24,8 @@ from proxy.upstream.rim import fields_of, ours
 _BODYLESS: Final = frozenset({204, 304})
 _FINAL: Final = range(200, 600)
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_AT_ONCE: Final = 0.01
+"""Seconds: httpcore gives up before it has looked where it is given none."""
 SHARDS: Final = 16
 _KEEPALIVE: Final = 4.0
 """Seconds an idle connection is kept: less than the 5 s after which common servers close."""
@@ -83,7 +85,7 @@ class HttpxUpstream:
         waits = outbound.timeouts
         timeout = {
             "connect": waits.connect,
-            "pool": waits.connect,
+            "pool": waits.connect if outbound.patient else _AT_ONCE,
             "read": waits.first_byte,
             "write": waits.between_bytes,
         }

@@ -146,6 +146,7 @@ READING = [
     "/v1/config",
     "/v1/replicas",
     "/v1/advice",
+    "/v1/quarantine",
 ]
 CHANGING = ["/v1/purge", "/v1/warm", "/v1/config/reload", "/v1/profile"]
 

@@ -1,0 +1,93 @@
+"""Traces: what shadow mode remembers of answers: what the judgement needs, and digests.
+
+No body, no field and no value of a request is held. The traces used last stay, bounded by number
+and by bytes. This module must not know what is made of them.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Final
+
+from proxy.engine.purge import Born
+from proxy.policy.stored import Stored
+from proxy.rules.comparison import Sighting
+from proxy.rules.labels import Labels
+
+MOST: Final = 20_000
+BYTES: Final = 32 * 1_048_576
+"""Bounds of all traces together."""
+
+SIGHTINGS: Final = 32
+"""The latest answers that are held of one trace."""
+
+_OVERHEAD: Final = 1_500
+_OF_A_PART: Final = 180
+_OF_A_TAG: Final = 41
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An answer that would be stored.
+
+    `stored` without its fields and without the values that select it: `names` are the fields that
+    Vary nominates, `variant` is a digest of their values. `print` is a digest of the answer;
+    `sightings` are the upstream's own answers to requests that it would have answered.
+    """
+
+    names: tuple[bytes, ...]
+    variant: bytes
+    stored: Stored
+    labels: Labels
+    born: Born
+    print: bytes
+    sightings: tuple[Sighting, ...] = ()
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that it takes, about."""
+        parts = sum(len(sighting.parts) for sighting in self.sightings)
+        tags = sum(len(tag) + _OF_A_TAG for tag in self.labels.tags)
+        return _OVERHEAD + parts * _OF_A_PART + tags + len(self.labels.location)
+
+    def seen(self, sighting: Sighting) -> "Trace":
+        """Return the trace with one sighting more; a mere repetition takes the last one's place."""
+        kept = self.sightings
+        if kept and (kept[-1].print, kept[-1].parts) == (sighting.print, sighting.parts):
+            kept = kept[:-1]
+        return replace(self, sightings=(*kept, sighting)[-SIGHTINGS:])
+
+
+class Traces:
+    """The traces by the digest of their key."""
+
+    def __init__(self, most: int = MOST, limit: int = BYTES) -> None:
+        self._most = most
+        self._limit = limit
+        self._traces: OrderedDict[bytes, tuple[Trace, ...]] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._traces)
+
+    def get(self, digest: bytes) -> tuple[Trace, ...]:
+        """Return the traces under a key, the latest first."""
+        found = self._traces.get(digest, ())
+        if found:
+            self._traces.move_to_end(digest)
+        return found
+
+    def put(self, digest: bytes, traces: tuple[Trace, ...]) -> None:
+        """Put these in the place of what is held under a key; what was used least gives way."""
+        self._drop(digest)
+        if traces:
+            self._traces[digest] = traces
+            self.bytes += _cost(traces)
+        while len(self._traces) > self._most or self.bytes > self._limit:
+            self._drop(next(iter(self._traces)))
+
+    def _drop(self, digest: bytes) -> None:
+        self.bytes -= _cost(self._traces.pop(digest, ()))
+
+
+def _cost(traces: tuple[Trace, ...]) -> int:
+    return sum(trace.cost for trace in traces)
