@@ -12,8 +12,8 @@ from proxy import __version__
 from proxy.errors import SidecacheError
 
 VERBS: Final = (
-    *("serve", "validate", "explain", "check-openapi", "purge", "warm", "top", "bench"),
-    *("health", "leave", "schema"),
+    *("serve", "validate", "explain", "check-openapi", "advice", "purge", "warm", "top"),
+    *("bench", "health", "leave", "schema"),
 )
 """Each is a module of this package with a command of its name, imported when it is called."""
 

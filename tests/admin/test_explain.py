@@ -106,3 +106,12 @@ async def test_looking_is_not_asking() -> None:
     desk = Desk()
     await explained(desk)
     assert desk.play.asked == 0
+
+
+async def test_in_shadow_the_key_is_the_one_that_the_cache_would_use() -> None:
+    desk = Desk()
+    desk.play.under({"mode": "shadow", "key": {"query": {"include": ["page"]}}})
+    story = (await desk.get("/v1/explain?url=/t%3Fpage=1%26to=x")).json()
+    assert story["verdict"]["reason"] == "shadow"
+    assert story["request"]["target"] == "/t?page=1&to=x"
+    assert {"name": "target", "value": "/t?page=1"} in story["key"]["parts"]

@@ -6,12 +6,12 @@ from proxy.engine.ledger import Ledger
 from proxy.engine.traces import SIGHTINGS, Trace, Traces
 from proxy.rules.comparison import Sighting
 from proxy.rules.labels import Labels
-from tests.policy.cases import control, stored
+from tests.policy.cases import stored
 
 TRACE = Trace(
     (),
     b"",
-    stored(control("max-age=60")),
+    stored("Cache-Control: max-age=60"),
     Labels((b"*",), b"api.test/thing"),
     Ledger().position,
     b"p",
