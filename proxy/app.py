@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -118,9 +119,14 @@ class Service:
 
     def _put_in_force(self, plan: Plan) -> None:
         """Let all that begins from now on go by a plan; what is under way goes on as it began."""
-        settings = self.settings = plan.settings
-        self.corridor.snapshot = _snapshot(plan)
-        self.stats.rules.clear()
+        before, settings = self.settings, plan.settings
+        self.settings, snapshot = settings, _snapshot(plan)
+        if (settings.rules, settings.mode) == (before.rules, before.mode):
+            quarantined = self.corridor.snapshot.quarantined  # nobody has mended them
+            snapshot = replace(snapshot, quarantined=quarantined)
+        else:
+            self.stats.rules.clear()
+        self.corridor.snapshot = snapshot
         self._gate.renew(plan.tokens)
         self._access.logged = settings.log.access
         self._journeys.timing = settings.server_timing

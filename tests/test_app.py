@@ -12,7 +12,9 @@ from proxy.admin.control import Phase
 from proxy.app import DataPlane, Service, create_app
 from proxy.edge.requests import Message
 from proxy.errors import ConfigError
-from proxy.settings import CONFIG_VARIABLE, load
+from proxy.policy.terms import Mode, Watch
+from proxy.reload import Written
+from proxy.settings import CONFIG_VARIABLE, load, ruleset
 from tests.plays.scripted import ScriptedUpstream, fresh
 
 NOWHERE = "http://127.0.0.1:9"
@@ -165,3 +167,35 @@ async def test_under_a_server_that_imports_it(upstream: ScriptedUpstream) -> Non
     await running
     assert [answer.text for answer in answers] == ["hello", "hello"]
     assert "; hit; " in answers[1].headers["cache-status"]
+
+
+@pytest.mark.parametrize(
+    ("text", "still"),
+    [
+        ("rules: [{name: shop, ttl: 1m}]\nlog: {level: error}\n", True),
+        ("rules: [{name: shop, ttl: 2m}]\n", False),
+        ("rules: [{name: me, cache: off}, {name: shop, ttl: 1m}]\n", False),
+        ("rules: [{name: shop, ttl: 1m}]\nmode: shadow\n", False),
+    ],
+)
+async def test_a_quarantine_ends_with_other_rules(file: Path, text: str, *, still: bool) -> None:
+    """And not where the same ones are read again: with them it would only be found out again."""
+    upstream = f"upstream: {{url: {NOWHERE}}}\n"
+    file.write_text(upstream + "rules: [{name: shop, ttl: 1m}]\n")
+    source = Written(file, {}, {})
+    service = Service(load(file, {}, {}), str(file), {}, source=source)
+    service.stats.rules["shop"].requests += 1
+    service.corridor.quarantine.begin(service.corridor.snapshot.ruleset.rules[0], ("cookie a",))
+    file.write_text(upstream + text)
+    await service.reloader.reload()
+    assert service.corridor.snapshot.quarantined == ({"shop"} if still else frozenset())
+    assert bool(service.stats.rules) is still
+    await service.aclose()
+
+
+def test_how_rules_are_watched_can_come_from_the_environment(file: Path) -> None:
+    variables = {"SIDECACHE_MODE": "shadow", "SIDECACHE_VERIFY": "1%"}
+    file.write_text(f"upstream: {{url: {NOWHERE}}}\nrules: [{{name: a, mode: live, verify: 0}}]\n")
+    own, built_in = ruleset(load(file, {}, variables), str(file)).rules
+    assert own.terms.watch == Watch(Mode.LIVE, 0.0)
+    assert built_in.terms.watch == Watch(Mode.SHADOW, 0.01)

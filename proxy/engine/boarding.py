@@ -54,6 +54,8 @@ class Boarded:
     @property
     def as_sent(self) -> Request:
         """The request as it leaves, with the upstream's own tags in its conditions."""
+        if self.passing is not None:
+            return self.outbound
         return as_upstream_knows(self.outbound, self.given)
 
     @property

@@ -1,7 +1,7 @@
 """Quarantine: a rule under which callers got each other's answers gives none any more.
 
-It ends with other rules in force, or when an operator says so. This module must not know how that
-was found out.
+It ends with other rules in force, or when an operator says so: with the same rules it would only
+be found out again. This module must not know how that was.
 """
 
 import logging

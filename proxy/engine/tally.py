@@ -21,7 +21,7 @@ _MICRO: Final = 1_000_000
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted of one rule since it was put in force.
+    """What was counted of one rule since the rules were put in force.
 
     In shadow mode `requests`, `hits`, `misses` and what is saved are what would have been.
     `same` and `changed` count what was fetched in the place of something stored, by whether the

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -218,9 +219,13 @@ async def test_a_pool_without_a_free_connection(origin: ScriptedUpstream, engine
     with pytest.raises(UpstreamBusy) as caught:
         await pool.send(outbound(times=SHORT))
     assert (caught.value.status, caught.value.retry_after) == (503, 1)
+    with pytest.raises(UpstreamBusy):
+        await pool.send(replace(outbound(), patient=False))
     await inbound.aclose()
     origin.reply(ok())
     assert await read(await pool.send(outbound(times=SHORT))) == b"hello"
+    origin.reply(ok())
+    assert await read(await pool.send(replace(outbound(), patient=False))) == b"hello"
     await pool.aclose()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -290,6 +291,8 @@ async def test_who_waits_is_let_in_in_order(origin: ScriptedUpstream) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert (stats.in_flight, stats.waiting) == (1, 2)
+    with pytest.raises(UpstreamBusy, match="free"):
+        await pool.send(replace(outbound(), patient=False))
     with pytest.raises(UpstreamBusy, match="wait"):
         await pool.send(outbound())
     origin.reply(ok())
