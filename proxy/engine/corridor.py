@@ -36,7 +36,7 @@ from proxy.engine.ports import World
 from proxy.engine.purging import Purging
 from proxy.engine.quarantine import Quarantine
 from proxy.engine.renditions import Renditions
-from proxy.engine.renewal import Renewal
+from proxy.engine.renewal import Renewal, count_refetched
 from proxy.engine.shadow import Shadow
 from proxy.engine.sharing import fits, may_lead, overtaken, to_follow, widened
 from proxy.engine.snapshot import Snapshot
@@ -201,14 +201,8 @@ class Corridor:
     def _depart(self, errand: Errand, flight: Flight) -> None:
         """Start a fetch as a task of its own; count whether it brought what was stored already."""
         fetching = flight.depart(self._fetcher.fetch(errand, flight))
+        fetching.add_done_callback(lambda _: count_refetched(self._stats, errand, flight))
         self.tasks.hold(fetching)
-        if errand.entry is not None:
-            fetching.add_done_callback(partial(self._refetched, errand.entry, errand, flight))
-
-    def _refetched(self, old: Entry, errand: Errand, flight: Flight, _: object) -> None:
-        new = flight.landed.entry if isinstance(flight.landed, Validated) else flight.kept
-        if new is not None:
-            self._stats.rules[errand.boarded.rule.name].refetched(same=new.body == old.body)
 
     async def _landing(self, flight: Flight, ticket: Reader, *, leading: bool) -> Landing:
         try:

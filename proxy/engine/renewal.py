@@ -10,15 +10,24 @@ from functools import partial
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.engine.fetch import Errand
-from proxy.engine.flights import Flight, Flights
+from proxy.engine.flights import Flight, Flights, Validated
 from proxy.engine.ports import Clock
 from proxy.engine.shelf import Shelf
+from proxy.engine.stats import Stats
 from proxy.engine.visit import Visit, judged
 from proxy.policy.validation import whole
 from proxy.policy.verdicts import Fresh, Stale
 
 Depart = Callable[[Errand, Flight], None]
 """What starts a fetch as a task of its own."""
+
+
+def count_refetched(stats: Stats, errand: Errand, flight: Flight) -> None:
+    """Count whether a fetch that has ended brought the body of what it was to replace."""
+    old, landed = errand.entry, flight.landed
+    new = landed.entry if isinstance(landed, Validated) else flight.kept
+    if old is not None and new is not None:
+        stats.rules[errand.boarded.rule.name].refetched(same=new.body == old.body)
 
 
 class Renewal:

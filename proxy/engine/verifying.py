@@ -34,8 +34,12 @@ MOST_SUSPICIONS: Final = 32
 HELD: Final = 60.0
 """Seconds for which a suspicion waits for another caller, and holds its request."""
 
-ROUNDS: Final = 2
-"""How often two callers are asked in turn once their answers differ; each has to stay the same."""
+ROUNDS: Final = 6
+"""How often two callers are asked in turn once their answers differ; each has to stay the same.
+
+While two releases of the upstream answer by chance, half of the time each, this comes about once in
+4,096 times.
+"""
 
 _Place = tuple[Key, Selecting]
 """The key of an answer, and what selects it among its variants."""

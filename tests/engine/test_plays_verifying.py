@@ -8,10 +8,10 @@ import pytest
 from proxy.engine import verifying
 from proxy.engine.boarding import board
 from proxy.engine.snapshot import Snapshot
-from proxy.engine.verifying import MOST, sampled
+from proxy.engine.verifying import MOST, ROUNDS, sampled
 from proxy.errors import UpstreamBroken, UpstreamBusy
 from proxy.http.message import Request
-from tests.engine.scripted import Play, Reply, ask, failing, reply, ruleset, settle
+from tests.engine.scripted import Play, Reply, Step, ask, failing, reply, ruleset, settle
 
 FRESH = "Cache-Control: max-age=60"
 SHARED: dict[str, Any] = {"verify": "100%", "credentials": "share", "ttl": "1m"}
@@ -21,6 +21,10 @@ def own(request: Request) -> Reply:
     """Answer each caller with what is theirs, as if it were for all."""
     who = request.fields.first(b"authorization") or b"nobody"
     return reply(200, FRESH, body=b"of " + who)
+
+
+DUEL: list[Step] = [own] * (1 + 2 * ROUNDS)
+"""A second caller's answer, and then the two in turn."""
 
 
 def found(play: Play) -> dict[str, int]:
@@ -102,7 +106,7 @@ async def test_a_rule_that_mixes_callers_is_quarantined(
     await fill(play)
     assert await hit(play, "bob", own) == b"of ann"
     assert play.corridor.snapshot.quarantined == frozenset()
-    await hit(play, "cat", own, own, own, own, own)
+    await hit(play, "cat", *DUEL)
     assert play.corridor.snapshot.quarantined == {"rule-0"}
     assert found(play) == {"different": 2, "credentials": 1}
     assert play.stats.rules["rule-0"].mismatches == {("authorization",): 1}
@@ -115,7 +119,7 @@ async def test_under_quarantine_each_gets_their_own_and_nothing_is_kept(play: Pl
     play.under(SHARED)
     await fill(play)
     await hit(play, "bob", own)
-    await hit(play, "cat", own, own, own, own, own)
+    await hit(play, "cat", *DUEL)
     assert not play.kept()
     for caller in ("ann", "bob", "bob"):
         play.script(own)
@@ -129,7 +133,7 @@ async def test_the_caller_who_filled_it_is_as_good_as_any_other(play: Play) -> N
     play.under(SHARED)
     await fill(play)
     await hit(play, "bob", own)
-    await hit(play, "ann", own, own, own, own, own)
+    await hit(play, "ann", *DUEL)
     assert play.corridor.snapshot.quarantined == {"rule-0"}
 
 
@@ -139,7 +143,7 @@ async def test_under_suspicion_everybody_is_verified_but_who_raised_it(play: Pla
     await hit(play, "bob", own)
     play.clock.chance = 0.5
     await hit(play, "bob")
-    await hit(play, "cat", own, own, own, own, own)
+    await hit(play, "cat", *DUEL)
     assert play.corridor.snapshot.quarantined == {"rule-0"}
 
 
@@ -153,7 +157,7 @@ async def test_a_change_since_is_no_mismatch(play: Play) -> None:
     assert play.corridor.snapshot.quarantined == frozenset()
 
 
-@pytest.mark.parametrize("stays", range(4))
+@pytest.mark.parametrize("stays", [0, 1, 2 * ROUNDS - 1])
 async def test_a_volatile_answer_is_no_mismatch(play: Play, stays: int) -> None:
     """Asked again, a caller gets another one."""
     play.under(SHARED)
@@ -206,7 +210,7 @@ async def test_what_differs_by_other_parts_is_told_and_goes_on(play: Play) -> No
 
     play.script(priced)
     await play.get(target="/thing?to=eur")
-    for target, asked in (("/thing?to=usd", 1), ("/thing?to=gbp", 5)):
+    for target, asked in (("/thing?to=usd", 1), ("/thing?to=gbp", 1 + 2 * ROUNDS)):
         play.script(*([priced] * asked))
         await play.get(target=target)
         await settle()
@@ -277,7 +281,7 @@ async def test_a_rule_that_is_not_in_force_any_more_is_left_alone(play: Play) ->
     await fill(play)
     await hit(play, "bob", own)
     gate = asyncio.Event()
-    play.script(own, own, own, own, reply(200, body=b"of cat", waits=gate))
+    play.script(*DUEL[:-1], reply(200, body=b"of cat", waits=gate))
     await play.get("Authorization: cat")
     play.under({**SHARED, "credentials": "key"})
     gate.set()
