@@ -184,7 +184,7 @@ async def test_a_quarantine_ends_with_other_rules(file: Path, text: str, *, stil
     file.write_text(upstream + "rules: [{name: shop, ttl: 1m}]\n")
     source = Written(file, {}, {})
     service = Service(load(file, {}, {}), str(file), {}, source=source)
-    service.stats.rules["shop"].requests += 1
+    service.stats.rules["shop"].hits += 1
     service.corridor.quarantine.begin(service.corridor.snapshot.ruleset.rules[0], ("cookie a",))
     file.write_text(upstream + text)
     await service.reloader.reload()

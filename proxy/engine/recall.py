@@ -17,6 +17,7 @@ from proxy.engine.ledger import Standing, Trust
 from proxy.engine.ports import Clock, Near
 from proxy.engine.purge import Born
 from proxy.engine.snapshot import Snapshot
+from proxy.engine.verifying import sampled
 from proxy.engine.visit import Visit
 from proxy.http.codings import Coding
 from proxy.http.message import Line
@@ -158,6 +159,8 @@ class Recall:
             return
         entry, now = self._lying(visit), self._now()
         if entry is None or visit.boarded.snapshot is not self._corridor.snapshot:
+            return
+        if sampled(visit.boarded):
             return
         terms, stored = visit.boarded.rule.terms, entry.stored
         until = now + stored.ttl(now) - freshness.early_refreshes(stored, terms)

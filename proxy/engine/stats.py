@@ -34,6 +34,9 @@ BUCKETS: Final = (
 """Upper bounds of the latency histograms, seconds."""
 
 
+_HITS: Final = ("hit", "stale")
+
+
 class Occupancy(Protocol):
     """What the memory tier tells of itself."""
 
@@ -161,7 +164,7 @@ class Stats:
         self.body_bytes[kind] += body_bytes
         self.upstream_seconds_saved += account.spared
         self.latency.setdefault(kind, Histogram()).observe(seconds)
-        if account.hit:
+        if kind in _HITS:
             self.rules[account.rule].hit(account.spared, body_bytes)
         elif account.reason is not Reason.SHADOW:  # then what would have been is counted
             self.rules[account.rule].miss(account.failed or account.reason, account.storing)

@@ -30,7 +30,6 @@ class Tally:
     question, by the names of what differed.
     """
 
-    requests: int = 0
     hits: int = 0
     saved_micros: int = 0
     saved_bytes: int = 0
@@ -41,16 +40,19 @@ class Tally:
     misses: Counter[Reason] = field(default_factory=Counter)
     mismatches: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
+    @property
+    def requests(self) -> int:
+        """All requests, however they were answered."""
+        return self.hits + self.misses.total()
+
     def hit(self, seconds: float, body_bytes: int) -> None:
         """Count a request that was answered from the cache, and what the upstream was spared."""
-        self.requests += 1
         self.hits += 1
         self.saved_micros += int(seconds * _MICRO)
         self.saved_bytes += body_bytes
 
     def miss(self, reason: Reason, storing: Reason | None) -> None:
         """Count a request that was not; why its answer was not kept says more than why it went."""
-        self.requests += 1
         if storing is not None and storing is not Reason.BYPASSED:
             reason = storing if storing.meaning.family is Family.DECLINE else reason
         self.misses[reason] += 1

@@ -269,3 +269,24 @@ async def test_whoever_is_recalled_to_would_be_told_the_same(
         await desk.play.tell(request)
         await settle()
     await desk.play.end()
+
+
+@pytest.mark.parametrize("model", [{"verify": "1%"}, {"mode": "shadow"}])
+async def test_where_hits_are_sampled_or_none_are_given_nothing_is_remembered(
+    desk: Desk, model: dict[str, Any]
+) -> None:
+    desk.play.clock.chance = 0.5
+    desk.play.under(model)
+    desk.play.script(reply(200, "Cache-Control: max-age=60"))
+    await desk.play.get()
+    await settle()
+    assert desk.learn() is None
+
+
+async def test_a_quarantine_ends_it(desk: Desk) -> None:
+    await desk.fill()
+    memory = desk.learn()
+    (rule,) = desk.play.corridor.snapshot.ruleset.rules
+    desk.play.corridor.quarantine.begin(rule, ("authorization",))
+    assert not desk.holds(memory)
+    assert desk.learn() is None
