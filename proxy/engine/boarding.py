@@ -85,6 +85,14 @@ def early(boarded: Boarded) -> Bypass | Refuse | None:
     return reuse.triage(boarded.outbound, boarded.rule.terms, ambiguous=boarded.ambiguous)
 
 
+def passed(boarded: Boarded, snapshot: Snapshot) -> Boarded:
+    """Return a request as it goes up where, by a snapshot, its rule leaves the cache out."""
+    passing = _passing(boarded.rule, boarded.outbound.method, snapshot)
+    if passing is None or boarded.passing is not None:
+        return boarded
+    return replace(boarded, outbound=boarded.came, passing=passing, beside=boarded)
+
+
 def retrieval(boarded: Boarded) -> Boarded:
     """Return the GET, with its own rule and key, of the same target."""
     request = replace(boarded.outbound, method="GET", has_body=False)
@@ -101,17 +109,14 @@ def _boarded(match: Match, request: Request, snapshot: Snapshot, accepts: Accept
         outbound = unranged(outbound)
     key = key_for(match.rule, outbound)
     parts = (outbound, match.rule, key, match.captures, snapshot, match.ambiguous)
-    boarded = Boarded(*parts, came=request, accepts=accepts)
-    passing = _passing(match.rule, request, snapshot)
-    if passing is None:
-        return boarded
-    return replace(boarded, outbound=request, passing=passing, beside=boarded)
+    return passed(Boarded(*parts, came=request, accepts=accepts), snapshot)
 
 
-def _passing(rule: Rule, request: Request, snapshot: Snapshot) -> Reason | None:
+def _passing(rule: Rule, method: str, snapshot: Snapshot) -> Reason | None:
     """Return why the upstream is to see a request as it came, and the client the answer to it."""
-    if rule.terms.watch.mode is Mode.SHADOW:
-        return Reason.SHADOW if request.method in READS else Reason.METHOD
-    if rule.name in snapshot.quarantined and request.method in READS:
-        return Reason.QUARANTINED
-    return None
+    if rule.terms.watch.mode is not Mode.SHADOW and rule.name not in snapshot.quarantined:
+        return None
+    if method not in READS:
+        return Reason.METHOD
+    shadow = rule.terms.watch.mode is Mode.SHADOW
+    return Reason.SHADOW if shadow else Reason.QUARANTINED

@@ -43,7 +43,7 @@ from proxy.engine.snapshot import Snapshot
 from proxy.engine.stats import Stats
 from proxy.engine.tasks import Tasks
 from proxy.engine.verifying import Verifying
-from proxy.engine.visit import Visit, judged
+from proxy.engine.visit import Visit, by_now, judged
 from proxy.errors import UpstreamError
 from proxy.http.message import Request
 from proxy.policy import reuse
@@ -124,6 +124,7 @@ class Corridor:
         self, visit: Visit, body: AsyncIterator[bytes] | None, *, collapsed: bool | None
     ) -> Answer:
         """Answer with a fetch: one that is under way, or one of its own, for others or alone."""
+        visit = by_now(visit, self.snapshot)
         ledger = self.shelf.ledger
         flight = await to_follow(visit, self.flights, ledger)
         found = isinstance(visit.verdict, Absent) and not self.shelf.empty(visit.boarded.key)
@@ -151,6 +152,8 @@ class Corridor:
         self, visit: Visit, body: AsyncIterator[bytes] | None, *, collapsed: bool
     ) -> Answer:
         """Answer with what lies on the shelf by now, or fetch after all."""
+        if by_now(visit, self.snapshot) is not visit:
+            return await self._fetched(visit, body, collapsed=False)
         again = self._judged_again(visit.boarded)
         again = replace(again, arrived=visit.arrived, informed=visit.informed)
         if again.entry is not None and again.served:

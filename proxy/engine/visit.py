@@ -3,13 +3,14 @@
 This module must not know what is done about the verdict.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from proxy.engine.boarding import Boarded
+from proxy.engine.boarding import Boarded, early, passed
 from proxy.engine.entry import Entry
 from proxy.engine.ledger import Trust
 from proxy.engine.ports import Informed
 from proxy.engine.shelf import Shelf
+from proxy.engine.snapshot import Snapshot
 from proxy.policy import reuse
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Absent, Fresh, Stale, Verdict
@@ -59,3 +60,11 @@ def judged(  # noqa: PLR0913 - each is an input of the judgement
     if isinstance(verdict, Absent) and shelf.ledger.trust(now) is Trust.LAPSED:
         verdict = Absent(Reason.UNVERIFIED)
     return Visit(boarded, verdict, entry, now, far)
+
+
+def by_now(visit: Visit, snapshot: Snapshot) -> Visit:
+    """Return a visit as it stands now that its rule may have come into quarantine."""
+    boarded = passed(visit.boarded, snapshot)
+    if boarded is visit.boarded:
+        return visit
+    return replace(visit, boarded=boarded, verdict=early(boarded) or visit.verdict, entry=None)

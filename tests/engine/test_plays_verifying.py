@@ -319,6 +319,21 @@ async def test_what_was_under_way_when_it_began_is_not_used_after_it(play: Play)
     assert not play.kept()
 
 
+async def test_who_waits_when_it_begins_shares_nothing_any_more(play: Play) -> None:
+    play.under(SHARED)
+    gate = asyncio.Event()
+    play.script(reply(200, body=b"of ann", waits=gate), own, own)
+    callers = ("ann", "bob", "cat")
+    waiting = [play.begin(f"Authorization: {caller}") for caller in callers]
+    await settle()
+    (rule,) = play.corridor.snapshot.ruleset.rules
+    play.corridor.quarantine.begin(rule, ("authorization",))
+    gate.set()
+    assert [told.body for told in await asyncio.gather(*waiting)] == [
+        b"of " + caller.encode() for caller in callers
+    ]
+
+
 @pytest.mark.parametrize(("model", "expected"), [({"verify": "1%"}, True), ({}, False)])
 def test_whose_hits_are_sampled(model: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 - a row
     assert sampled(board(ask(), Snapshot(ruleset(model)))) is expected
