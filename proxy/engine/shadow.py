@@ -4,10 +4,11 @@ Nothing that is remembered here is ever given to anybody, and nothing is written
 read. This module must not know how answers reach their clients.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
-from secrets import token_bytes
 from typing import Final
 
 from proxy.engine import reception
@@ -16,6 +17,8 @@ from proxy.engine.flights import Flight, Unshareable
 from proxy.engine.keeping import admitted
 from proxy.engine.ledger import Ledger, Standing
 from proxy.engine.ports import Clock, Inbound
+from proxy.engine.printing import SECRET, Printing, comparable
+from proxy.engine.purge import Born
 from proxy.engine.stats import Stats
 from proxy.engine.traces import Trace, Traces
 from proxy.http import vary
@@ -38,8 +41,7 @@ from proxy.policy.verdicts import (
 from proxy.rules import tags
 from proxy.rules.comparison import Sighting, parts_of, returned
 
-SECRET: Final = token_bytes(32)
-"""What digests are made with: this process alone can make the same ones."""
+log = logging.getLogger("sidecache.shadow")
 
 _OUTCOMES: Final = {
     Fresh: "hit",
@@ -49,46 +51,23 @@ _OUTCOMES: Final = {
     Bypass: "bypass",
     Refuse: "error",
 }
-_TOO_MANY_REQUESTS: Final = 429
-_INCOMPARABLE: Final = {206, 304, _TOO_MANY_REQUESTS, *range(500, 600)}
-"""Statuses of what is no whole answer, or none of the application's own."""
-
-
-class Printing:
-    """A digest of an answer as it grows: its status, where it points, its body."""
-
-    def __init__(self, head: Head) -> None:
-        self._digest = blake2b(key=SECRET, digest_size=16)
-        location = head.fields.joined(b"location") or b""
-        self._digest.update(b"%d %d:%b" % (head.status, len(location), location))
-        self.size = 0
-
-    def update(self, chunk: bytes) -> None:
-        """Take the next bytes of the body."""
-        self._digest.update(chunk)
-        self.size += len(chunk)
-
-    def print(self) -> bytes:
-        """Return the digest of what has come."""
-        return self._digest.digest()
-
-
-def comparable(head: Head) -> bool:
-    """Tell whether a response is an answer that can be held against another."""
-    return head.status not in _INCOMPARABLE
 
 
 @dataclass(frozen=True, slots=True)
-class _Beside:
-    """What the cache makes of one request; `trace` is what it would have used."""
+class _Look:
+    """What the cache makes of one request; `trace` is what it would have used.
+
+    `asked` is the request as it went up, `head` is the upstream's own; `born` is where the ledger
+    stood before it was asked.
+    """
 
     asked: Request
     would: Boarded
     verdict: Verdict
     trace: Trace | None
     admission: Admission
-    inbound: Inbound
-    flight: Flight
+    head: Head
+    born: Born
 
 
 class Shadow:
@@ -101,12 +80,23 @@ class Shadow:
         self.traces = Traces()
 
     def beside(self, boarded: Boarded, landing: Unshareable, flight: Flight) -> Inbound:
-        """Return the response that came to a request, looked at as it goes by."""
-        would, inbound = boarded.beside, landing.inbound
-        if would is None or boarded.passing is not Reason.SHADOW:
-            return inbound
+        """Return the response that came to a request, looked at as it goes by.
+
+        Whatever goes wrong here is told in the log; the answer is not the worse for it.
+        """
+        if boarded.beside is None or boarded.passing is not Reason.SHADOW:
+            return landing.inbound
+        try:
+            return self._beside(boarded.outbound, boarded.beside, landing, flight)
+        except Exception:
+            log.exception("a request could not be judged beside its answer")
+            return landing.inbound
+
+    def _beside(
+        self, asked: Request, would: Boarded, landing: Unshareable, flight: Flight
+    ) -> Inbound:
+        inbound, now = landing.inbound, self._clock.now()
         verdict, trace = self._judged(would, flight.departed)
-        now = self._clock.now()
         moment = Moment(flight.departed, now, self._clock.draw())
         admission = admitted(would, would, landing.head, moment)
         self._count(would, verdict, trace, admission, now - flight.departed)
@@ -115,9 +105,9 @@ class Shadow:
             return inbound
         if isinstance(verdict, Bypass | Refuse) or not comparable(landing.head):
             return inbound
-        look = _Beside(boarded.outbound, would, verdict, trace, admission, inbound, flight)
+        look = _Look(asked, would, verdict, trace, admission, inbound.head, flight.born)
         whole = tags.LARGEST_BODY if would.rule.tagging.from_body else 0
-        return Observed(inbound, landing.head, lambda body, p: self._seen(look, body, p), whole)
+        return Observed(inbound, partial(self._seen, look), whole)
 
     def _judged(self, would: Boarded, now: float) -> tuple[Verdict, Trace | None]:
         verdict = early(would)
@@ -154,46 +144,50 @@ class Shadow:
         else:
             stats.rules[name].miss(verdict.reason, admission.reason)
 
-    def _seen(self, look: _Beside, body: bytes, printing: Printing) -> None:
+    def _seen(self, look: _Look, body: bytes, printing: Printing) -> None:
         """Compare a whole answer with what would have been given, and remember it."""
-        rule, name = look.would.rule, look.would.rule.name
-        sighting = Sighting(parts_of(look.asked, SECRET), printing.print(), self._clock.now())
-        if look.trace is not None:
-            same = look.trace.print == sighting.print
-            if isinstance(look.verdict, Fresh | Stale):
-                self._stats.compared(name, same=same)
-            elif isinstance(look.verdict, MustValidate):
-                self._stats.rules[name].refetched(same=same)
+        coding = look.head.fields.joined(b"content-encoding") or b""
+        parts, now = parts_of(look.asked, SECRET), self._clock.now()
+        sighting = Sighting(parts, printing.print(), now, coding)
+        self._compare(look, sighting)
         present = self._usable(look.would)
         old = next((each for each in present if _fits(each, look.would.outbound)), None)
-        if old is not None and (names := returned(old.sightings, sighting)):
-            self._stats.mismatched(name, names)
+        known = () if old is None else old.sightings
+        if names := returned(known, sighting):
+            self._stats.mismatched(look.would.rule.name, names)
         new = old
         if old is None or not isinstance(look.verdict, Fresh):
-            new = self._trace(look, body, printing) or old
+            new = self._trace(look, sighting, body, printing.size) or old
         if new is not None:
-            if old is not None:
-                new = replace(new, sightings=old.sightings)
+            new = replace(new, sightings=known).seen(sighting)
             others = (each for each in present if each is not old)
-            kept = (new.seen(sighting), *others)[: rule.terms.max_variants]
+            kept = (new, *others)[: look.would.rule.terms.max_variants]
             self.traces.put(look.would.key.digest, kept)
 
-    def _trace(self, look: _Beside, body: bytes, printing: Printing) -> Trace | None:
+    def _compare(self, look: _Look, own: Sighting) -> None:
+        """Count whether the upstream's own answer is the one that would have been used."""
+        name, trace = look.would.rule.name, look.trace
+        if trace is None or trace.coding != own.coding:
+            return
+        if isinstance(look.verdict, Fresh | Stale):
+            self._stats.compared(name, same=trace.print == own.print)
+        elif isinstance(look.verdict, MustValidate):
+            self._stats.rules[name].refetched(same=trace.print == own.print)
+
+    def _trace(self, look: _Look, own: Sighting, body: bytes, size: int) -> Trace | None:
         """Return the trace of an answer that would be stored, None where it would not."""
-        would, raw = look.would, look.inbound.head
-        labels = reception.labels(would, raw)
-        told = tags.of_body(would.rule.tagging, raw.fields.first(b"content-type"), body)
-        large = printing.size > would.rule.terms.max_body
-        if not isinstance(look.admission, Keep) or labels is None or told is None or large:
+        would, terms = look.would, look.would.rule.terms
+        labels = reception.labels(would, look.head)
+        told = tags.of_body(would.rule.tagging, look.head.fields.first(b"content-type"), body)
+        if not isinstance(look.admission, Keep) or labels is None or told is None:
             return None
-        labels, born = labels.plus(told), look.flight.born
-        if self._ledger.standing(labels, born) is not Standing.VALID:
+        labels, stored = labels.plus(told), look.admission.stored
+        if size > terms.max_body or self._ledger.standing(labels, look.born) is not Standing.VALID:
             return None
-        stored = look.admission.stored
         names = tuple(name for name, _ in stored.selecting)
         variant = _variant(names, would.outbound)
-        stored = replace(stored, fields=NO_FIELDS, selecting=(), length=printing.size)
-        return Trace(names, variant, stored, labels, born, printing.print())
+        stored = replace(stored, fields=NO_FIELDS, selecting=(), length=size)
+        return Trace(names, variant, stored, labels, look.born, own.print, own.coding)
 
 
 def _fits(trace: Trace, request: Request) -> bool:
@@ -213,11 +207,11 @@ class Observed:
     """A response that is printed as it is read; `whole` is how much of its body is looked at."""
 
     def __init__(
-        self, inbound: Inbound, head: Head, seen: Callable[[bytes, Printing], None], whole: int
+        self, inbound: Inbound, seen: Callable[[bytes, Printing], None], whole: int
     ) -> None:
-        self.head = head
+        self.head = inbound.head
         self._inbound = inbound
-        self._printing = Printing(head)
+        self._printing = Printing(inbound.head)
         self._seen = seen
         self._whole = whole
 
@@ -229,7 +223,10 @@ class Observed:
             if self._whole and len(body) <= self._whole:
                 body += chunk
             yield chunk
-        self._seen(bytes(body), self._printing)
+        try:
+            self._seen(bytes(body), self._printing)
+        except Exception:
+            log.exception("an answer could not be compared")
 
     async def aclose(self) -> None:
         """See `Inbound.aclose`."""

@@ -30,8 +30,9 @@ class Trace:
     """An answer that would be stored.
 
     `stored` without its fields and without the values that select it: `names` are the fields that
-    Vary nominates, `variant` is a digest of their values. `print` is a digest of the answer;
-    `sightings` are the upstream's own answers to requests that it would have answered.
+    Vary nominates, `variant` is a digest of their values. `print` is a digest of the answer in the
+    `coding` in which it came; `sightings` are the upstream's own answers to what it would have
+    answered.
     """
 
     names: tuple[bytes, ...]
@@ -40,6 +41,7 @@ class Trace:
     labels: Labels
     born: Born
     print: bytes
+    coding: bytes = b""
     sightings: tuple[Sighting, ...] = ()
 
     @property

@@ -15,12 +15,12 @@ from typing import Final
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.engine.ports import Clock, Outbound, Upstream, World
-from proxy.engine.shadow import SECRET, Printing, comparable
+from proxy.engine.printing import SECRET, Printing, comparable
 from proxy.engine.stats import Stats
 from proxy.engine.tasks import Tasks
 from proxy.engine.visit import Visit
 from proxy.errors import SidecacheError, UpstreamBusy
-from proxy.http.message import Request
+from proxy.http.message import Fields, Request
 from proxy.policy.stored import Selecting
 from proxy.policy.validation import whole
 from proxy.rules.comparison import Finding, Parts, differing, finding, parts_of
@@ -161,7 +161,9 @@ class Verifying:
         outbound = Outbound(_plain(boarded), None, terms.timeouts, repeatable=True, patient=False)
         inbound = await self._upstream.send(outbound)
         try:
-            if not comparable(inbound.head):
+            if not comparable(inbound.head) or _coding(inbound.head.fields) != _coding(
+                entry.stored.fields
+            ):
                 raise _Incomparable
             printing, stored, same = Printing(inbound.head), entry.stored, True
             async for chunk in inbound.chunks():
@@ -175,6 +177,10 @@ class Verifying:
         same = same and printing.size == len(entry.body) and inbound.head.status == stored.status
         location = inbound.head.fields.joined(b"location") == stored.fields.joined(b"location")
         return printing.print(), same and location
+
+
+def _coding(fields: Fields) -> bytes | None:
+    return fields.joined(b"content-encoding")
 
 
 def _place(boarded: Boarded, entry: Entry) -> _Place:

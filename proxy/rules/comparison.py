@@ -58,11 +58,15 @@ class Finding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """The upstream's own answer to one request: `print` is a digest of it, `at` in seconds."""
+    """The upstream's own answer to one request: `print` is a digest of it, `at` in seconds.
+
+    Answers in different `coding`s are not to be compared.
+    """
 
     parts: Parts
     print: bytes
     at: float
+    coding: bytes = b""
 
 
 def parts_of(request: Request, secret: bytes) -> Parts:
@@ -91,7 +95,8 @@ def returned(earlier: Sequence[Sighting], new: Sighting) -> tuple[str, ...]:
     was in between, to requests that share those parts, as its own does not. What also differed
     where answers agreed, or agreed where they differed, does not explain it and is left out.
     """
-    recent = [sighting for sighting in earlier if new.at - sighting.at <= WINDOW]
+    alike = (sighting for sighting in earlier if sighting.coding == new.coding)
+    recent = [sighting for sighting in alike if new.at - sighting.at <= WINDOW]
     if not recent or recent[-1].print == new.print:
         return ()
     other = recent[-1]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from proxy.engine import shadow
 from proxy.engine.purge import Mode
 from proxy.errors import UpstreamBroken
 from proxy.http.message import Request
@@ -227,6 +228,30 @@ async def test_an_error_for_now_is_no_mismatch(play: Play, error: int) -> None:
         play.script(reply(200, FRESH) if caller == "ann" else reply(error, body=b""))
         await play.get(f"Authorization: {caller}")
     assert mismatches(play) == {}
+
+
+async def test_answers_in_other_codings_are_not_compared(play: Play) -> None:
+    """Each client is given what the upstream makes for it: that is not another answer."""
+    play.under(WRONG)
+    for caller, coding in (("ann", "gzip"), ("bob", "br"), ("ann", "gzip"), ("bob", "br")):
+        body, line = coding.encode(), f"Content-Encoding: {coding}"
+        play.script(reply(200, FRESH, line, body=body))
+        await play.get(f"Authorization: {caller}", f"Accept-Encoding: {coding}")
+    assert mismatches(play) == {}
+    assert found(play) == {"same": 1}
+
+
+async def test_what_goes_wrong_beside_harms_no_answer(
+    play: Play, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    play.under(WRONG)
+    for broken in ("admitted", "parts_of"):
+        with monkeypatch.context() as patched:
+            patched.setattr(shadow, broken, None)
+            play.script(reply(200, FRESH))
+            told = await play.get()
+        assert (told.status, told.body, told.cut) == (200, b"hello", None)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
 
 
 async def test_a_redirect_to_another_place_is_another_answer(play: Play) -> None:

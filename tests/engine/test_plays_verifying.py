@@ -225,6 +225,7 @@ async def test_what_differs_by_other_parts_is_told_and_goes_on(play: Play) -> No
         (failing(UpstreamBusy("full")), 1, 0),
         (failing(UpstreamBroken("gone")), 0, 1),
         (reply(500), 0, 1),
+        (reply(200, "Content-Encoding: gzip", body=b"of ann"), 0, 1),
         (reply(200, body=b"x" * 20), 0, 1),
         (reply(200, body=(b"of ", UpstreamBroken("gone"))), 0, 1),
     ],

@@ -1,5 +1,7 @@
 """What tells a wrong key from an answer that has changed."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +142,13 @@ def test_what_differed_where_answers_agreed_does_not_explain_it() -> None:
 def test_a_part_that_is_new_each_time_explains_nothing() -> None:
     assert culprits("a who=ann n=1", "b who=bob n=2", "a who=ann n=3") == ("who",)
     assert culprits("a n=1", "b n=2", "a n=3") == ()
+
+
+def test_answers_in_other_codings_are_not_compared() -> None:
+    first, *earlier, new = story("a who=ann", "b who=bob", "a who=ann")
+    coded = [replace(each, coding=b"gzip") for each in earlier]
+    assert returned([first, *coded], new) == ()
+    assert returned([first, *earlier], new) == ("who",)
 
 
 def test_the_part_may_be_absent() -> None:
