@@ -129,16 +129,21 @@ class Verifying:
         except SidecacheError:
             self._stats.verifications_failed += 1
             return
-        name, place = boarded.rule.name, _place(boarded, entry)
-        self._stats.compared(name, same=same)
-        own, other = _Suspicion(boarded, parts, print_), self._suspicions.pop(place, None)
+        self._stats.compared(boarded.rule.name, same=same)
+        place, own = _place(boarded, entry), _Suspicion(boarded, parts, print_)
+        other = self._suspicions.get(place)
         if other is None and not same:
             self._suspect(place, own)
-        elif other is not None and other.print != print_ and await self._apart(other, own, entry):
-            names = differing(other.parts, parts)
-            self._stats.mismatched(name, names)
-            if finding(names) is Finding.CREDENTIALS:
-                self._condemn(boarded.rule, names)
+        elif other is not None and other.parts != parts:
+            del self._suspicions[place]
+            if other.print != print_ and await self._apart(other, own, entry):
+                self._blame(boarded.rule, differing(other.parts, parts))
+
+    def _blame(self, rule: Rule, names: tuple[str, ...]) -> None:
+        """Count what was shown, and have a rule condemned that mixes callers."""
+        self._stats.mismatched(rule.name, names)
+        if finding(names) is Finding.CREDENTIALS:
+            self._condemn(rule, names)
 
     async def _apart(self, one: _Suspicion, other: _Suspicion, entry: Entry) -> bool:
         """Ask two callers in turn; True where each gets the same answer as before each time."""
@@ -161,11 +166,10 @@ class Verifying:
         outbound = Outbound(_plain(boarded), None, terms.timeouts, repeatable=True, patient=False)
         inbound = await self._upstream.send(outbound)
         try:
-            if not comparable(inbound.head) or _coding(inbound.head.fields) != _coding(
-                entry.stored.fields
-            ):
+            head, stored = inbound.head, entry.stored
+            if not comparable(head) or _coding(head.fields) != _coding(stored.fields):
                 raise _Incomparable
-            printing, stored, same = Printing(inbound.head), entry.stored, True
+            printing, same = Printing(head), True
             async for chunk in inbound.chunks():
                 at = printing.size
                 same = same and entry.body[at : at + len(chunk)] == chunk
@@ -174,9 +178,9 @@ class Verifying:
                     raise _Incomparable
         finally:
             await inbound.aclose()
-        same = same and printing.size == len(entry.body) and inbound.head.status == stored.status
-        location = inbound.head.fields.joined(b"location") == stored.fields.joined(b"location")
-        return printing.print(), same and location
+        same = same and printing.size == len(entry.body) and head.status == stored.status
+        same = same and head.fields.joined(b"location") == stored.fields.joined(b"location")
+        return printing.print(), same
 
 
 def _coding(fields: Fields) -> bytes | None:

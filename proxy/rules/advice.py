@@ -5,7 +5,7 @@ module must not know who counts, or how advice is shown.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -200,29 +200,33 @@ def _keyed(rule: Rule, names: tuple[str, ...]) -> list[str]:
     for name in names:
         kind, space, rest = name.partition(" ")
         found[kind if space else ""].append(rest or kind)
+    fields = {*found[""]} - {"authorization"}
+    cookies = [] if rule.key.cookies is None else found["cookie"]
     lines = []
-    personal = {"authorization"}.intersection(found[""]) or (
-        found["cookie"] and rule.key.cookies is None
-    )
-    if personal:
+    if "authorization" in found[""] or (found["cookie"] and rule.key.cookies is None):
         lines.append("credentials: key")
-    headers = {*map(bytes.decode, rule.key.headers), *found[""]} - {"authorization"}
-    parts = []
-    if found["query"]:
-        parts.append(f"query: {_query(rule, found['query'])}")
-    if headers:
-        parts.append(f"headers: {_listed(headers)}")
-    if rule.key.cookies is not None:
-        cookies = {*map(bytes.decode, rule.key.cookies), *found["cookie"]}
-        parts.append(f"cookies: {_listed(cookies)}")
-    return [*lines, *([f"key: {{{', '.join(parts)}}}"] if parts else [])]
+    if found["query"] or fields or cookies:
+        lines.append(f"key: {{{', '.join(_key(rule, found['query'], fields, cookies))}}}")
+    return lines
 
 
-def _query(rule: Rule, names: list[str]) -> str:
-    if rule.key.include is not None:
-        return f"{{include: {_listed({*map(bytes.decode, rule.key.include), *names})}}}"
-    rest = {name.decode() for name in rule.key.exclude} - set(names)
-    return f"{{exclude: {_listed(rest)}}}"
+def _key(
+    rule: Rule, query: Iterable[str], fields: Iterable[str], cookies: Iterable[str]
+) -> Iterator[str]:
+    """Yield the parts of a rule's key with more in it; what is there already stays."""
+    key = rule.key
+    if key.include is not None:
+        yield f"query: {{include: {_listed({*_texts(key.include), *query})}}}"
+    elif key.exclude:
+        yield f"query: {{exclude: {_listed({*_texts(key.exclude)} - {*query})}}}"
+    if key.headers or fields:
+        yield f"headers: {_listed({*_texts(key.headers), *fields})}"
+    if key.cookies is not None:
+        yield f"cookies: {_listed({*_texts(key.cookies), *cookies})}"
+
+
+def _texts(names: Iterable[bytes]) -> Iterator[str]:
+    return map(bytes.decode, names)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -85,6 +85,16 @@ def test_without_a_file_or_a_response() -> None:
     assert texts["stored"].startswith("no: no-lifetime: ")
 
 
+def test_in_shadow_mode_it_tells_what_the_cache_would_do(config: Path, tmp_path: Path) -> None:
+    arguments = ("GET", "http://a.test/products/1?page=2&x=3", "--config", str(config))
+    response = head(tmp_path, "Date: Tue, 14 Nov 2023 22:13:20 GMT", "Content-Length: 5")
+    live = story(*arguments, *response)
+    config.write_text("mode: shadow\n" + CONFIG)
+    in_shadow = story(*arguments, *response)
+    places = [(each[0], each[1].replace(":4)", ":3)")) for each in in_shadow]
+    assert places == live
+
+
 def test_an_answer_that_must_be_asked_for_each_time(tmp_path: Path) -> None:
     flags = head(tmp_path, "Cache-Control: no-cache", 'ETag: "one"', "Content-Length: 5")
     told_of = story("GET", "/thing", *flags)

@@ -147,6 +147,17 @@ async def test_under_suspicion_everybody_is_verified_but_who_raised_it(play: Pla
     assert play.corridor.snapshot.quarantined == {"rule-0"}
 
 
+async def test_the_same_caller_once_more_ends_no_suspicion(play: Play) -> None:
+    play.under(SHARED)
+    await fill(play)
+    play.script(own, own)
+    await play.get("Authorization: bob")
+    await play.get("Authorization: bob")
+    await settle()
+    await hit(play, "cat", *DUEL)
+    assert play.corridor.snapshot.quarantined == {"rule-0"}
+
+
 async def test_a_change_since_is_no_mismatch(play: Play) -> None:
     """Two callers have the same new answer: it is the stored one that is old."""
     play.under(SHARED)

@@ -115,6 +115,18 @@ def test_what_nobody_has_to_mend_gets_no_advice() -> None:
             {"credentials": "key", "key": {"headers": ["accept", "accept-language"]}},
         ),
         (
+            {"key": {"query": {"include": ["page"]}, "headers": ["accept"], "cookies": []}},
+            ("x-plan",),
+            {
+                "key": {
+                    "query": {"include": ["page"]},
+                    "headers": ["accept", "x-plan"],
+                    "cookies": [],
+                }
+            },
+        ),
+        ({"key": {"headers": ["accept"]}}, ("authorization",), {"credentials": "key"}),
+        (
             {"key": {"query": {"include": ["page"]}}},
             ("query to",),
             {"key": {"query": {"include": ["page", "to"]}}},
