@@ -65,7 +65,7 @@ class _Look:
     would: Boarded
     verdict: Verdict
     trace: Trace | None
-    admission: Admission
+    admission: Admission | None
     head: Head
     born: Born
 
@@ -95,10 +95,11 @@ class Shadow:
     def _beside(
         self, asked: Request, would: Boarded, landing: Unshareable, flight: Flight
     ) -> Inbound:
-        inbound, now = landing.inbound, self._clock.now()
+        inbound, now, admission = landing.inbound, self._clock.now(), None
         verdict, trace = self._judged(would, flight.departed)
-        moment = Moment(flight.departed, now, self._clock.draw())
-        admission = admitted(would, would, landing.head, moment)
+        if not isinstance(verdict, Fresh):  # else nothing would have been fetched
+            moment = Moment(flight.departed, now, self._clock.draw())
+            admission = admitted(would, would, landing.head, moment)
         self._count(would, verdict, trace, admission, now - flight.departed)
         request = would.outbound
         if request.method != "GET" or is_partial_or_conditional(request):
@@ -133,7 +134,7 @@ class Shadow:
         would: Boarded,
         verdict: Verdict,
         trace: Trace | None,
-        admission: Admission,
+        admission: Admission | None,
         seconds: float,
     ) -> None:
         name, stats = would.rule.name, self._stats
@@ -142,7 +143,8 @@ class Shadow:
             stats.shadow_seconds_saved += seconds
             stats.rules[name].hit(seconds, 0 if trace is None else trace.stored.length)
         else:
-            stats.rules[name].miss(verdict.reason, admission.reason)
+            storing = None if admission is None else admission.reason
+            stats.rules[name].miss(verdict.reason, storing)
 
     def _seen(self, look: _Look, body: bytes, printing: Printing) -> None:
         """Compare a whole answer with what would have been given, and remember it."""
@@ -155,9 +157,7 @@ class Shadow:
         known = () if old is None else old.sightings
         if names := returned(known, sighting):
             self._stats.mismatched(look.would.rule.name, names)
-        new = old
-        if old is None or not isinstance(look.verdict, Fresh):
-            new = self._trace(look, sighting, body, printing.size) or old
+        new = self._trace(look, sighting, body, printing.size) or old
         if new is not None:
             new = replace(new, sightings=known).seen(sighting)
             others = (each for each in present if each is not old)
@@ -177,9 +177,11 @@ class Shadow:
     def _trace(self, look: _Look, own: Sighting, body: bytes, size: int) -> Trace | None:
         """Return the trace of an answer that would be stored, None where it would not."""
         would, terms = look.would, look.would.rule.terms
+        if not isinstance(look.admission, Keep):
+            return None
         labels = reception.labels(would, look.head)
         told = tags.of_body(would.rule.tagging, look.head.fields.first(b"content-type"), body)
-        if not isinstance(look.admission, Keep) or labels is None or told is None:
+        if labels is None or told is None:
             return None
         labels, stored = labels.plus(told), look.admission.stored
         if size > terms.max_body or self._ledger.standing(labels, look.born) is not Standing.VALID:
