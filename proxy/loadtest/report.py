@@ -47,7 +47,7 @@ def whole(rounds: Sequence[Sample]) -> Sample:
 
 _ROWS: Final[Mapping[str, Callable[[Sample], str]]] = {
     "requests": lambda s: f"{s.requests}",
-    "requests/s": lambda s: f"{s.rate:.0f}" if s.rate >= 10 else f"{s.rate:.1f}",  # noqa: PLR2004
+    "requests/s": lambda s: f"{s.rate:.0f}" if s.rate >= 10 else f"{s.rate:.1f}",  # noqa: PLR2004 - two digits
     "p50": lambda s: _time(s.percentile(0.5)),
     "p99": lambda s: _time(s.percentile(0.99)),
     "hit ratio": lambda s: "-" if s.hit_ratio is None else f"{100 * s.hit_ratio:.1f} %",

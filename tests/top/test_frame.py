@@ -20,7 +20,7 @@ def of(
     before: Json | None, after: Json, width: int = 100, height: int = 40, **others: object
 ) -> list[str]:
     first = None if before is None else at(0.0, before)
-    made = frame(first, moment(Asked(10.0, after, **others)))  # type: ignore[arg-type] # documents
+    made = frame(first, moment(Asked(10.0, after, **others)))  # type: ignore[arg-type]  # documents
     return [printed(line, colour=False) for line in lines(made, "http://a", width, height)]
 
 
