@@ -18,7 +18,8 @@ from proxy.admin.control import Outcome, Reloaded
 from proxy.engine.tasks import Tasks
 from proxy.errors import ConfigError
 from proxy.rules.ruleset import Ruleset
-from proxy.settings import Settings, load, ruleset, tokens
+from proxy.settings import Settings, load, ruleset
+from proxy.tokens import tokens
 
 log = logging.getLogger("sidecache.reload")
 

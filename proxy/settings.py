@@ -14,7 +14,6 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
-from proxy.admin.auth import Role, Token
 from proxy.edge.journeys import ServerTiming, TimingSwitch
 from proxy.edge.limits import Edge
 from proxy.errors import ConfigError
@@ -33,7 +32,6 @@ from proxy.sections import (
     CacheStatusField,
     Drain,
     Log,
-    Secret,
     Store,
     Switch,
     Upstream,
@@ -146,7 +144,7 @@ def load(
     flag that was not given. Raises ConfigError with a line for each problem, which says where it
     is and what would be right.
     """
-    document = parse(_text(file) if file else "", str(file))
+    document = parse(text_of(file) if file else "", str(file))
     variables, unknown = _variables(environ)
     given = {_flagged(name): value for name, value in overrides.items() if value is not None}
     sources = (
@@ -174,42 +172,6 @@ def ruleset(settings: Settings, file_name: str) -> Ruleset:
         Timeouts(**settings.upstream.timeouts.model_dump()),
         Watch(settings.mode, settings.verify),
     )
-
-
-def tokens(settings: Settings, environ: Mapping[str, str]) -> tuple[Token, ...]:
-    """Read the tokens that operators may send, wherever they are.
-
-    Raises ConfigError, which says which token is missing or unfit.
-    """
-    found = []
-    for at, field in enumerate(settings.admin.tokens):
-        where = f"admin.tokens[{at}]"
-        found.append(_token(where, field.name, field.role, secret(field, where, environ)))
-    if (text := environ.get(TOKEN_VARIABLE)) is not None:
-        found.append(_token(f"environment {TOKEN_VARIABLE}", "environment", Role.ADMIN, text))
-    if settings.purge_method and not any(token.role.allows(Role.PURGE) for token in found):
-        raise ConfigError("purge_method: needs a token of role purge or admin under admin.tokens")
-    return tuple(found)
-
-
-def secret(wanted: Secret, where: str, environ: Mapping[str, str]) -> str:
-    """Read a secret; `where` is the setting that wants it. Raises ConfigError."""
-    if wanted.file is not None:
-        try:
-            return _text(wanted.file).rstrip()
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from error
-    text = environ.get(wanted.variable or "")
-    if text is None:
-        raise ConfigError(f"{where}: the variable {wanted.variable} is not set")
-    return text
-
-
-def _token(where: str, name: str, role: Role, text: str) -> Token:
-    try:
-        return Token.of(name, role, text)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
 
 
 def shown(value: object) -> object:
@@ -240,7 +202,8 @@ def builtin_rules() -> tuple[RuleModel, ...]:
     return RuleFile.model_validate(parse(text, "builtin.yaml").data).rules
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """Read a file that the settings name; raises `ConfigError`."""
     try:
         with file.open("rb") as stream:
             return stream.read(4 * MAX_TEXT).decode()

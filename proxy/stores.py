@@ -13,7 +13,7 @@ from proxy.engine.ledger import LEASE, Ledger
 from proxy.engine.lonelog import LoneLog
 from proxy.engine.ports import Clock, Far, Leases, PurgeLog
 from proxy.sections import RedisStore, TlsFiles
-from proxy.settings import Settings, secret
+from proxy.settings import Settings
 from proxy.store.memory import MemoryStore
 from proxy.store.redis.client import Tls
 from proxy.store.redis.entries import RedisEntries
@@ -21,6 +21,7 @@ from proxy.store.redis.leases import RedisLeases
 from proxy.store.redis.link import Link
 from proxy.store.redis.log import RedisLog
 from proxy.store.redis.url import Location
+from proxy.tokens import secret
 from proxy.workers.shares import share
 
 

@@ -26,6 +26,7 @@ FLOORS = {
     "admin": 4,
     "sections": 5,
     "settings": 5,
+    "tokens": 5,
     "extras": 5,
     "logs": 5,
     "stores": 6,
@@ -40,6 +41,7 @@ FLOORS = {
 NEIGHBOURS = {
     ("http", "errors"): "the ground of the ground",
     ("settings", "sections"): "a whole and its parts",
+    ("tokens", "settings"): "a setting says where a secret is",
     ("extras", "settings"): "what a setting needs is known beside it",
 }
 """Exceptions between rooms of one floor, each with its reason."""

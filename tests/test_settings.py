@@ -11,7 +11,8 @@ from proxy.errors import ConfigError
 from proxy.http.message import Request
 from proxy.policy.terms import Terms, Timeouts
 from proxy.rules.endpoints import Address
-from proxy.settings import Settings, builtin_rules, load, ruleset, secret, shown, tokens
+from proxy.settings import Settings, builtin_rules, load, ruleset, shown
+from proxy.tokens import secret, tokens
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "sixteen-characters"  # noqa: S105 - a value under test

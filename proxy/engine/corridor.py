@@ -69,7 +69,7 @@ class Corridor:
         self.shelf = fleet.shelf
         self.flights = fleet.flights
         self.tasks = Tasks()
-        self._clock = world.clock
+        self._clock, self._now = world.clock, world.clock.now
         self._stats = stats
         renditions = Renditions(world.coder, fleet.shelf, self.tasks)
         self._delivery = Delivery(renditions, world.coder, self.tasks)
@@ -296,6 +296,3 @@ class Corridor:
     ) -> Account:
         reason = visit.verdict.reason
         return Account(visit.boarded.rule.name, reason, storing, collapsed=collapsed)
-
-    def _now(self) -> float:
-        return self._clock.now()

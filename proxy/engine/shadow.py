@@ -14,13 +14,13 @@ from typing import Final
 from proxy.engine import reception
 from proxy.engine.boarding import Boarded, early
 from proxy.engine.flights import Flight, Unshareable
+from proxy.engine.imprints import Imprint, Imprints
 from proxy.engine.keeping import admitted
 from proxy.engine.ledger import Ledger, Standing
 from proxy.engine.ports import Clock, Inbound
 from proxy.engine.printing import SECRET, Printing, comparable
 from proxy.engine.purge import Born
 from proxy.engine.stats import Stats
-from proxy.engine.traces import Trace, Traces
 from proxy.http import vary
 from proxy.http.message import NO_FIELDS, Head, Request
 from proxy.policy import reuse
@@ -55,7 +55,7 @@ _OUTCOMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the cache makes of one request; `trace` is what it would have used.
+    """What the cache makes of one request; `imprint` is what it would have used.
 
     `asked` is the request as it went up, `head` is the upstream's own; `born` is where the ledger
     stood before it was asked.
@@ -64,7 +64,7 @@ class _Look:
     asked: Request
     would: Boarded
     verdict: Verdict
-    trace: Trace | None
+    imprint: Imprint | None
     admission: Admission | None
     head: Head
     born: Born
@@ -77,7 +77,7 @@ class Shadow:
         self._ledger = ledger
         self._clock = clock
         self._stats = stats
-        self.traces = Traces()
+        self.imprints = Imprints()
 
     def beside(self, boarded: Boarded, landing: Unshareable, flight: Flight) -> Inbound:
         """Return the response that came to a request, looked at as it goes by.
@@ -96,44 +96,44 @@ class Shadow:
         self, asked: Request, would: Boarded, landing: Unshareable, flight: Flight
     ) -> Inbound:
         inbound, now, admission = landing.inbound, self._clock.now(), None
-        verdict, trace = self._judged(would, flight.departed)
+        verdict, imprint = self._judged(would, flight.departed)
         if not isinstance(verdict, Fresh):  # else nothing would have been fetched
             moment = Moment(flight.departed, now, self._clock.draw())
             admission = admitted(would, would, landing.head, moment)
-        self._count(would, verdict, trace, admission, now - flight.departed)
+        self._count(would, verdict, imprint, admission, now - flight.departed)
         request = would.outbound
         if request.method != "GET" or is_partial_or_conditional(request):
             return inbound
         if isinstance(verdict, Bypass | Refuse) or not comparable(landing.head):
             return inbound
-        look = _Look(asked, would, verdict, trace, admission, inbound.head, flight.born)
+        look = _Look(asked, would, verdict, imprint, admission, inbound.head, flight.born)
         whole = tags.LARGEST_BODY if would.rule.tagging.from_body else 0
         return Observed(inbound, partial(self._seen, look), whole)
 
-    def _judged(self, would: Boarded, now: float) -> tuple[Verdict, Trace | None]:
+    def _judged(self, would: Boarded, now: float) -> tuple[Verdict, Imprint | None]:
         verdict = early(would)
         if verdict is not None:
             return verdict, None
         found = self._usable(would)
-        trace = next((each for each in found if _fits(each, would.outbound)), None)
-        stored = None if trace is None else trace.stored
+        imprint = next((each for each in found if _fits(each, would.outbound)), None)
+        stored = None if imprint is None else imprint.stored
         terms, draw = would.rule.terms, self._clock.draw()
         variants = bool(found)
-        return reuse.judge(would.outbound, stored, terms, now, draw, variants=variants), trace
+        return reuse.judge(would.outbound, stored, terms, now, draw, variants=variants), imprint
 
-    def _usable(self, would: Boarded) -> tuple[Trace, ...]:
-        """Return the traces under a key that no purge has outdated."""
+    def _usable(self, would: Boarded) -> tuple[Imprint, ...]:
+        """Return the imprints under a key that no purge has outdated."""
         return tuple(
-            trace
-            for trace in self.traces.get(would.key.digest)
-            if self._ledger.standing(trace.labels, trace.born) is Standing.VALID
+            imprint
+            for imprint in self.imprints.get(would.key.digest)
+            if self._ledger.standing(imprint.labels, imprint.born) is Standing.VALID
         )
 
     def _count(
         self,
         would: Boarded,
         verdict: Verdict,
-        trace: Trace | None,
+        imprint: Imprint | None,
         admission: Admission | None,
         seconds: float,
     ) -> None:
@@ -141,7 +141,7 @@ class Shadow:
         stats.shadow_requests[name, _OUTCOMES[type(verdict)]] += 1
         if isinstance(verdict, Fresh | Stale):
             stats.shadow_seconds_saved += seconds
-            stats.rules[name].hit(seconds, 0 if trace is None else trace.stored.length)
+            stats.rules[name].hit(seconds, 0 if imprint is None else imprint.stored.length)
         else:
             storing = None if admission is None else admission.reason
             stats.rules[name].miss(verdict.reason, storing)
@@ -162,20 +162,20 @@ class Shadow:
             new = replace(new, sightings=known).seen(sighting)
             others = (each for each in present if each is not old)
             kept = (new, *others)[: look.would.rule.terms.max_variants]
-            self.traces.put(look.would.key.digest, kept)
+            self.imprints.put(look.would.key.digest, kept)
 
     def _compare(self, look: _Look, own: Sighting) -> None:
         """Count whether the upstream's own answer is the one that would have been used."""
-        name, trace = look.would.rule.name, look.trace
-        if trace is None or trace.coding != own.coding:
+        name, imprint = look.would.rule.name, look.imprint
+        if imprint is None or imprint.coding != own.coding:
             return
         if isinstance(look.verdict, Fresh | Stale):
-            self._stats.compared(name, same=trace.print == own.print)
+            self._stats.compared(name, same=imprint.print == own.print)
         elif isinstance(look.verdict, MustValidate):
-            self._stats.rules[name].refetched(same=trace.print == own.print)
+            self._stats.rules[name].refetched(same=imprint.print == own.print)
 
-    def _trace(self, look: _Look, own: Sighting, body: bytes, size: int) -> Trace | None:
-        """Return the trace of an answer that would be stored, None where it would not."""
+    def _trace(self, look: _Look, own: Sighting, body: bytes, size: int) -> Imprint | None:
+        """Return the imprint of an answer that would be stored, None where it would not."""
         would, terms = look.would, look.would.rule.terms
         if not isinstance(look.admission, Keep):
             return None
@@ -189,12 +189,12 @@ class Shadow:
         names = tuple(name for name, _ in stored.selecting)
         variant = _variant(names, would.outbound)
         stored = replace(stored, fields=NO_FIELDS, selecting=(), length=size)
-        return Trace(names, variant, stored, labels, look.born, own.print, own.coding)
+        return Imprint(names, variant, stored, labels, look.born, own.print, own.coding)
 
 
-def _fits(trace: Trace, request: Request) -> bool:
+def _fits(imprint: Imprint, request: Request) -> bool:
     """Tell whether a request's nominated fields are those of the one that was answered (§4.1)."""
-    return trace.variant == _variant(trace.names, request)
+    return imprint.variant == _variant(imprint.names, request)
 
 
 def _variant(names: tuple[bytes, ...], request: Request) -> bytes:

@@ -1,6 +1,6 @@
-"""Traces: what shadow mode remembers of answers: what the judgement needs, and digests.
+"""Imprints: what shadow mode remembers of answers: what the judgement needs, and digests.
 
-No body, no field and no value of a request is held. The traces used last stay, bounded by number
+No body, no field and no value of a request is held. The imprints used last stay, bounded by number
 and by bytes. This module must not know what is made of them.
 """
 
@@ -15,10 +15,10 @@ from proxy.rules.labels import Labels
 
 MOST: Final = 20_000
 BYTES: Final = 32 * 1_048_576
-"""Bounds of all traces together."""
+"""Bounds of all imprints together."""
 
 SIGHTINGS: Final = 32
-"""The latest answers that are held of one trace."""
+"""The latest answers that are held of one imprint."""
 
 _OVERHEAD: Final = 1_500
 _OF_A_PART: Final = 180
@@ -26,7 +26,7 @@ _OF_A_TAG: Final = 41
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Imprint:
     """An answer that would be stored.
 
     `stored` without its fields and without the values that select it: `names` are the fields that
@@ -51,39 +51,39 @@ class Trace:
         tags = sum(len(tag) + _OF_A_TAG for tag in self.labels.tags)
         return _OVERHEAD + parts * _OF_A_PART + tags + len(self.labels.location)
 
-    def seen(self, sighting: Sighting) -> "Trace":
-        """Return the trace with one sighting more; a mere repetition takes the last one's place."""
+    def seen(self, sighting: Sighting) -> "Imprint":
+        """Return the imprint with one sighting more; a mere repetition takes the last one's place."""
         kept = self.sightings
         if kept and (kept[-1].print, kept[-1].parts) == (sighting.print, sighting.parts):
             kept = kept[:-1]
         return replace(self, sightings=(*kept, sighting)[-SIGHTINGS:])
 
 
-class Traces:
-    """The traces by the digest of their key."""
+class Imprints:
+    """The imprints by the digest of their key."""
 
     def __init__(self, most: int = MOST, limit: int = BYTES) -> None:
         self._most = most
         self._limit = limit
-        self._traces: OrderedDict[bytes, tuple[Trace, ...]] = OrderedDict()
+        self._traces: OrderedDict[bytes, tuple[Imprint, ...]] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._traces)
 
-    def get(self, digest: bytes) -> tuple[Trace, ...]:
-        """Return the traces under a key, the latest first."""
+    def get(self, digest: bytes) -> tuple[Imprint, ...]:
+        """Return the imprints under a key, the latest first."""
         found = self._traces.get(digest, ())
         if found:
             self._traces.move_to_end(digest)
         return found
 
-    def put(self, digest: bytes, traces: tuple[Trace, ...]) -> None:
+    def put(self, digest: bytes, imprints: tuple[Imprint, ...]) -> None:
         """Put these in the place of what is held under a key; what was used least gives way."""
         self._drop(digest)
-        if traces:
-            self._traces[digest] = traces
-            self.bytes += _cost(traces)
+        if imprints:
+            self._traces[digest] = imprints
+            self.bytes += _cost(imprints)
         while len(self._traces) > self._most or self.bytes > self._limit:
             self._drop(next(iter(self._traces)))
 
@@ -91,5 +91,5 @@ class Traces:
         self.bytes -= _cost(self._traces.pop(digest, ()))
 
 
-def _cost(traces: tuple[Trace, ...]) -> int:
-    return sum(trace.cost for trace in traces)
+def _cost(imprints: tuple[Imprint, ...]) -> int:
+    return sum(imprint.cost for imprint in imprints)
