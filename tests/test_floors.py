@@ -41,7 +41,8 @@ FLOORS = {
 NEIGHBOURS = {
     ("http", "errors"): "the ground of the ground",
     ("settings", "sections"): "a whole and its parts",
-    ("tokens", "settings"): "a setting says where a secret is",
+    ("tokens", "sections"): "a section says where a secret is",
+    ("tokens", "settings"): "and so do all settings together",
     ("extras", "settings"): "what a setting needs is known beside it",
 }
 """Exceptions between rooms of one floor, each with its reason."""

@@ -52,7 +52,7 @@ class Imprint:
         return _OVERHEAD + parts * _OF_A_PART + tags + len(self.labels.location)
 
     def seen(self, sighting: Sighting) -> "Imprint":
-        """Return the imprint with one sighting more; a mere repetition takes the last one's place."""
+        """Return the imprint with a sighting more; a mere repetition takes the last place."""
         kept = self.sightings
         if kept and (kept[-1].print, kept[-1].parts) == (sighting.print, sighting.parts):
             kept = kept[:-1]
@@ -65,30 +65,30 @@ class Imprints:
     def __init__(self, most: int = MOST, limit: int = BYTES) -> None:
         self._most = most
         self._limit = limit
-        self._traces: OrderedDict[bytes, tuple[Imprint, ...]] = OrderedDict()
+        self._imprints: OrderedDict[bytes, tuple[Imprint, ...]] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._traces)
+        return len(self._imprints)
 
     def get(self, digest: bytes) -> tuple[Imprint, ...]:
         """Return the imprints under a key, the latest first."""
-        found = self._traces.get(digest, ())
+        found = self._imprints.get(digest, ())
         if found:
-            self._traces.move_to_end(digest)
+            self._imprints.move_to_end(digest)
         return found
 
     def put(self, digest: bytes, imprints: tuple[Imprint, ...]) -> None:
         """Put these in the place of what is held under a key; what was used least gives way."""
         self._drop(digest)
         if imprints:
-            self._traces[digest] = imprints
+            self._imprints[digest] = imprints
             self.bytes += _cost(imprints)
-        while len(self._traces) > self._most or self.bytes > self._limit:
-            self._drop(next(iter(self._traces)))
+        while len(self._imprints) > self._most or self.bytes > self._limit:
+            self._drop(next(iter(self._imprints)))
 
     def _drop(self, digest: bytes) -> None:
-        self.bytes -= _cost(self._traces.pop(digest, ()))
+        self.bytes -= _cost(self._imprints.pop(digest, ()))
 
 
 def _cost(imprints: tuple[Imprint, ...]) -> int:

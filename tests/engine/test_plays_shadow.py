@@ -305,7 +305,7 @@ async def test_no_value_of_a_request_is_remembered(play: Play) -> None:
     for caller in ("secret-of-ann", "secret-of-bob", "secret-of-ann"):
         play.script(reply(200, FRESH, "Vary: X-Who", "X-Told: secret-told", body=b"secret-body"))
         await play.get(f"Authorization: {caller}", "X-Who: secret-who", target="/t?token=secret-q")
-    held = repr(play.corridor._shadow.traces._traces)  # noqa: SLF001 - all that is remembered
+    held = repr(play.corridor._shadow.imprints._imprints)  # noqa: SLF001 - all that is remembered
     assert len(held) > 1000
     assert "secret-of" not in held
     assert "secret-who" not in held
