@@ -11,6 +11,8 @@ from proxy.errors import ConfigError
 from proxy.rules.endpoints import Address
 
 _BACKLOG: Final = 2048
+_UNSENT: Final = 262_144
+"""Bytes that the kernel takes ahead of what it may send to a client."""
 
 
 def bind(address: Address, setting: str, *, several: bool = False) -> socket.socket:
@@ -26,6 +28,9 @@ def bind(address: Address, setting: str, *, several: bool = False) -> socket.soc
     # Inherited by what it accepts: a client that vanished while it waits for an answer, for which
     # no deadline runs, is found out by the kernel.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        # And a client that does not read fills its deadline's view, not megabytes of the kernel.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     return listener
 
 

@@ -1,13 +1,14 @@
 """The house: the proxy as it runs in production, on a free port, in the play's own loop."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from proxy.app import Service
+from proxy.cli.listeners import bind
 from proxy.cli.servers import data_server
+from proxy.rules.endpoints import Address
 from proxy.settings import Settings
 from tests.plays.rawclient import RawClient, Response, connected, request
 from tests.plays.scripted import PATIENCE
@@ -47,7 +48,7 @@ async def house(origin: str, **changes: object) -> AsyncIterator[House]:
     """
     settings = Settings.model_validate(_over({"upstream": {"url": origin}}, changes))
     service = Service(settings, "play")
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bind(Address("127.0.0.1", 0), "listen")
     server = data_server(service)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)

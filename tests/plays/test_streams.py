@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,13 @@ async def test_an_upload_reaches_the_upstream_before_it_is_complete(
     assert heard.body == (chunk(b"first") + chunked(b"final") if in_chunks else b"firstfinal")
 
 
+def kernel_buffers() -> int:
+    """Return the most bytes that the kernel takes on the two hops, as it is set on this machine."""
+    files = (Path(f"/proc/sys/net/ipv4/tcp_{way}mem") for way in "rw")
+    receiving, sending = (int(file.read_text().split()[-1]) for file in files)
+    return receiving + 2 * sending
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -84,7 +92,7 @@ async def test_a_client_that_does_not_read_stops_the_upstream(
         answer = await client.head()
         heard = await upstream.arrival()
         await standing_still(lambda: heard.sent)
-        assert heard.sent < 32 * 2**20
+        assert heard.sent < kernel_buffers() + 8 * 2**20
         assert await answer.count() == whole
 
 
