@@ -29,6 +29,7 @@ GAUGES: Final[Mapping[str, Join]] = {
     "sidecache_log_untold": _sum,
     "sidecache_ledger_sequence": min,
     "sidecache_redis_usable": min,
+    "sidecache_replicas": min,
     "sidecache_config_generation": min,
     "sidecache_ledger_lag_seconds": max,
     "sidecache_ledger_trust": max,
