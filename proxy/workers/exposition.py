@@ -35,6 +35,7 @@ GAUGES: Final[Mapping[str, Join]] = {
     "sidecache_ledger_trust": max,
     "sidecache_config_refused": max,
     "sidecache_upstream_addresses": max,
+    "sidecache_quarantined": max,
 }
 """Gauge → what it is of two workers: a sum of amounts, or the worse of two states."""
 

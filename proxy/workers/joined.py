@@ -33,6 +33,7 @@ LARGEST: Final = 1_048_576
 """Bytes of a body that are looked into; a larger one is refused by whom it is passed to."""
 
 _PASSED_ON: Final = ("host", "authorization", "content-type")
+_QUARANTINE: Final = "/v1/quarantine"
 _DECIMAL: Final = re.compile(r"[0-9]{1,16}")
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -54,6 +55,9 @@ class Joined:
             ("GET", "/startupz"): self._all_of("started"),
             ("GET", METRICS): self._metrics,
             ("GET", "/v1/stats"): self._joint(joining.stats),
+            ("GET", "/v1/history"): self._joint(joining.history),
+            ("GET", "/v1/advice"): self._joint(joining.advice),
+            ("GET", _QUARANTINE): self._joint(joining.quarantined),
             ("GET", "/v1/explain"): self._joint(joining.explained),
             ("GET", "/v1/entries"): self._entries,
             ("POST", "/v1/config/reload"): self._joint(joining.reloaded, complete=True),
@@ -62,7 +66,7 @@ class Joined:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        handler = self._handlers.get((scope.get("method", ""), scope.get("path", "")))
+        handler = self._handler(scope.get("method", ""), scope.get("path", ""))
         if handler is None:
             await self._own(scope, receive, send)
             return
@@ -72,6 +76,11 @@ class Joined:
         except ClientDisconnect:
             return
         await (response or self._own)(scope, heard.again, send)
+
+    def _handler(self, method: str, path: str) -> Handler | None:
+        if method == "DELETE" and path.startswith(f"{_QUARANTINE}/"):
+            return self._ended
+        return self._handlers.get((method, path))
 
     # What is said of all
 
@@ -105,6 +114,13 @@ class Joined:
             return _joint(replies, join, complete=complete)
 
         return answer
+
+    async def _ended(self, request: Request) -> Response | None:
+        """End a quarantine wherever it is: with what one says who ended it, or else any."""
+        replies = await self._peers.all(await _question(request), ASKING)
+        answers = [reply for reply in replies.values() if isinstance(reply, Reply)]
+        answers.sort(key=lambda reply: reply.status)
+        return _passed(answers[0]) if answers else None
 
     # What is asked for in parts
 

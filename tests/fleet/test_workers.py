@@ -134,6 +134,8 @@ async def _looked_into(proxy: Member) -> None:
     assert (dry["dry_run"], dry["matching"]) == (True, len(entries))
     assert (await get("/v1/entries", params={"cursor": "x"})).status_code == 422
     assert (await get("/v1/explain")).status_code == 422
+    for path in ("/v1/history", "/v1/advice", "/v1/quarantine"):
+        assert (await get(path)).status_code == 200
     refused = await get("/v1/stats", headers={"Authorization": "Bearer nobody"})
     assert (refused.status_code, refused.headers["www-authenticate"][:6]) == (401, "Bearer")
 

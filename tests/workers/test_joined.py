@@ -181,6 +181,11 @@ async def test_entries_of_a_key_are_those_of_all(crew: Set) -> None:
 async def test_stats_are_added_up(crew: Set) -> None:
     def counted(hits: int, lag: float) -> dict[str, object]:
         return {
+            "version": "1.0",
+            "phase": "ready" if hits != 3 else "draining",
+            "started": hits,
+            "latency": {"hit": {"count": hits, "p50": 0.1 * hits, "p99": None}},
+            "redis": {"usable": hits != 3, "failures": {}},
             "requests": [{"rule": "r", "outcome": "hit", "count": hits}],
             "reasons": {"fresh": hits},
             "in_flight": 1,
@@ -193,10 +198,71 @@ async def test_stats_are_added_up(crew: Set) -> None:
     workers = [(one["worker"], one["requests"]) for one in told.pop("workers")]
     assert workers == [(0, 2), (1, 3)]
     assert told == counted(5, 0.0) | {
+        "phase": "draining",
+        "started": 2,
+        "latency": {"hit": {"count": 5, "p50": pytest.approx(0.3), "p99": None}},
+        "redis": {"usable": False, "failures": {}},
         "in_flight": 2,
         "memory": {"bytes": 20, "keys": 2},
         "ledger": {"sequence": 2, "unconfirmed_for": 0.5},
     }
+
+
+async def test_the_latest_intervals_stand_beside_each_other(crew: Set) -> None:
+    def counted(outcomes: dict[str, list[int]], seconds: float) -> dict[str, object]:
+        length = len(next(iter(outcomes.values())))
+        requests = [{"rule": "r", "outcome": name, "count": sum(c)} for name, c in outcomes.items()]
+        window = {"seconds": seconds, "requests": requests, "latency": {}}
+        return {"times": list(range(length + 1)), "outcomes": outcomes, "window": window}
+
+    crew.answer(counted({"hit": [5]}, 9.0), counted({"hit": [1, 2], "miss": [3, 4]}, 19.0))
+    assert (await crew.client.get("/v1/history")).json() == {
+        "times": [0, 1, 2],
+        "outcomes": {"hit": [1, 7], "miss": [3, 4]},
+        "window": {
+            "seconds": 19.0,
+            "requests": [
+                {"rule": "r", "outcome": "hit", "count": 8},
+                {"rule": "r", "outcome": "miss", "count": 7},
+            ],
+            "latency": {},
+        },
+    }
+
+
+async def test_advice_is_of_all_traffic(crew: Set) -> None:
+    def said(requests: int, hits: int, about: str, *, quarantined: bool) -> dict[str, object]:
+        rule = {
+            "rule": "r",
+            "place": "f:1",
+            "verify": 0.5,
+            "quarantined": quarantined,
+            "requests": requests,
+            "hits": hits,
+            "hit_ratio": hits / requests,
+            "mismatches": [{"differed": ["cookie a"], "count": 1}],
+            "misses": [{"reason": about, "count": requests, "sentence": "s"}],
+            "advice": [{"about": about, "text": "t", "change": None}],
+        }
+        return {"rules": [rule]}
+
+    crew.answer(said(4, 1, "x", quarantined=False), said(6, 6, "y", quarantined=True))
+    [rule] = (await crew.client.get("/v1/advice")).json()["rules"]
+    assert (rule["requests"], rule["hits"], rule["hit_ratio"]) == (10, 7, 0.7)
+    assert (rule["verify"], rule["quarantined"], rule["place"]) == (0.5, True, "f:1")
+    assert rule["mismatches"] == [{"differed": ["cookie a"], "count": 2}]
+    assert [missed["reason"] for missed in rule["misses"]] == ["y", "x"]
+    assert {piece["about"] for piece in rule["advice"]} == {"x", "y"}
+
+
+async def test_a_quarantine_is_ended_wherever_it_is(crew: Set) -> None:
+    crew.answer({"rules": ["a", "b"]}, {"rules": ["b", "c"]})
+    assert (await crew.client.get("/v1/quarantine")).json() == {"rules": ["a", "b", "c"]}
+    crew.first.status = 404
+    assert (await crew.client.delete("/v1/quarantine/a")).status_code == 200
+    crew.second.status = 404
+    assert (await crew.client.delete("/v1/quarantine/a")).status_code == 404
+    assert [asked[0] for asked in crew.second.asked[1:]] == ["/v1/quarantine/a"] * 2
 
 
 @pytest.mark.parametrize(
