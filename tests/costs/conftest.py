@@ -1,0 +1,19 @@
+"""The event loop of production, and a real server of the shared store."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+import uvloop
+
+from tests.redis.servers import RedisServer
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[RedisServer]:
+    with RedisServer() as running:
+        yield running
