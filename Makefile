@@ -68,8 +68,8 @@ tools:  ## Build helm, kustomize, Kubernetes' admission and Prometheus' parser, 
 chart: tools $(VENV)/ready  ## Test the chart by those programs as well
 	$(BIN)/python -m pytest tests/helm
 
-bench: $(VENV)/ready  ## Measure: CPU a request, requests a second, p50 and p99
-	$(BIN)/python -m bench hit
+bench: $(VENV)/ready  ## Measure the budgets of speed, beside nginx and Varnish
+	$(BIN)/python -m bench
 
 lock: $(VENV)/ready  ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \

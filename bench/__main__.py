@@ -1,4 +1,4 @@
-"""`python -m bench hit` (or l2, purge, coding, upstream, slow, all): measure and print it.
+"""`python -m bench` measures the budgets of speed; with a suite, what that is about.
 
 Knows the command line, signals and exit codes; nothing of how things are measured.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import (
+    budget_report,
     coding,
     coding_report,
     cpu,
@@ -23,6 +24,8 @@ from bench import (
     slow_report,
     upstream,
 )
+from bench.budget_report import RESULTS
+from bench.budgets import measured
 from bench.cases import SUITES
 from bench.child import Cores, end_all, require
 from bench.errors import BenchError
@@ -38,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        _run(options.suite, Plan(options.rounds, options.seconds), options.json)
+        is_table = options.suite == _BUDGETS
+        seconds = options.seconds or (3.0 if is_table else 5.0)
+        file = options.json or (RESULTS if is_table else None)
+        _run(options.suite, Plan(options.rounds, seconds), file)
     except KeyboardInterrupt:
         return 130
     except (BenchError, OSError) as error:
@@ -65,7 +71,9 @@ def _run(suite: str, plan: Plan, file: Path | None) -> None:
     cases = _OTHERS[suite](plan, cores) if suite in _OTHERS else _requests(suite, plan, cores)
     if file:
         told = facts | {"rounds": plan.rounds, "seconds": plan.seconds, "cases": cases}
-        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if failed := [str(case["case"]) for case in cases if case.get("failed")]:
+        raise BenchError(f"some cases failed: {', '.join(failed)}")
 
 
 def _requests(suite: str, plan: Plan, cores: Cores) -> Cases:
@@ -83,6 +91,16 @@ def _requests(suite: str, plan: Plan, cores: Cores) -> Cases:
 def _regret_nginx() -> None:
     if not contenders(["nginx"]):
         print("bench: nginx is not installed; Sidecache is measured alone", file=sys.stderr)
+
+
+def _budgets(plan: Plan, cores: Cores) -> Cases:
+    print(budget_report.header(), flush=True)
+    cases = []
+    for outcome in measured(plan, cores):
+        print(*budget_report.rows(outcome.findings), sep="\n", flush=True)
+        cases.append(budget_report.data(outcome))
+    print(f"\n{budget_report.NOTE}")
+    return cases
 
 
 def _purges(plan: Plan, cores: Cores) -> Cases:
@@ -117,7 +135,9 @@ def _slow(plan: Plan, cores: Cores) -> Cases:
 _OWN_LOAD: Final = frozenset({"upstream", "slow"})
 """Suites that bring the load themselves, where the others need wrk."""
 
+_BUDGETS: Final = "budgets"
 _OTHERS: Final[Mapping[str, Callable[[Plan, Cores], Cases]]] = {
+    _BUDGETS: _budgets,
     "purge": _purges,
     "coding": _codings,
     "upstream": _engines,
@@ -128,9 +148,10 @@ _OTHERS: Final[Mapping[str, Callable[[Plan, Cores], Cases]]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("suite", choices=(*SUITES, *_OTHERS), help="which cases")
+    suites = (*_OTHERS, *SUITES)
+    parser.add_argument("suite", nargs="?", default=_BUDGETS, choices=suites, help="which cases")
     parser.add_argument("--rounds", type=_between(int, 1, 1000), default=5, metavar="N")
-    parser.add_argument("--seconds", type=_between(float, 0.2, 3600), default=5.0, metavar="S")
+    parser.add_argument("--seconds", type=_between(float, 0.2, 3600), metavar="S")
     parser.add_argument("--json", type=_new_file, metavar="FILE", help="write all figures there")
     return parser
 

@@ -8,7 +8,8 @@ class Asked:
     """A request target and fields; with a `body` it is a POST.
 
     With `unique` the target begins ever new ones under load, with `keys` ones that come round
-    again after so many.
+    again after so many. `every` are the milliseconds from an answer to a connection's next
+    request, 0 where that follows at once.
     """
 
     target: str
@@ -16,6 +17,7 @@ class Asked:
     unique: bool = False
     keys: int = 0
     body: str = ""
+    every: int = 0
 
     @property
     def is_prefix(self) -> bool:

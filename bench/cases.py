@@ -14,7 +14,8 @@ class Case:
 
     `target` is the request target, or the beginning of ever new ones with `unique`, and of so
     many with `keys`; `upstream` says whether every request must reach the upstream, or else none
-    may, but for the share of `strays`. `servers` are the contenders.
+    may, but for the share of `strays`. `servers` are the contenders, of whom the last must answer
+    in the `coding`, where there is one; `settling` are seconds of load before the first round.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Case:
     keys: int = 0
     connections: int = 64
     strays: float = 0.0
+    coding: str = ""
+    settling: float = 0.0
     servers: tuple[str, ...] = ("nginx", "sidecache")
 
 
@@ -56,7 +59,7 @@ SUITES: Final[Mapping[str, tuple[Case, ...]]] = {
             "/hit/",
             keys=1000,
             connections=many,
-            strays=0.001,  # what is brought from Redis can lose its place before it is used
+            strays=0.001,  # a look-up that takes too long is a miss
             servers=_TIERS,
         )
         for many in (1, 64)

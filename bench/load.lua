@@ -1,5 +1,6 @@
--- Ever new targets where a prefix is given, or as many as there are keys; the outcome as one line
--- of JSON. Without `request` wrk repeats one prepared request, which keeps the load cheap.
+-- Ever new targets where a prefix is given, or as many as there are keys; pauses where there are to
+-- be any; the outcome as one line of JSON. Without `request` wrk repeats one prepared request, which
+-- keeps the load cheap.
 
 function init(args)
    local told = {}
@@ -15,6 +16,14 @@ function init(args)
       function request()
          count = count + 1
          return wrk.format(nil, told.prefix .. (keys > 0 and count % keys or count))
+      end
+   end
+   local every, begun = tonumber(told.every), 0
+   if every > 0 then
+      -- Begun at any moment of the first pause, the connections keep apart.
+      function delay()
+         begun = begun + 1
+         return begun > tonumber(told.connections) and every or math.random(0, every)
       end
    end
 end

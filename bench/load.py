@@ -50,7 +50,7 @@ def _command(port: int, asked: Asked, connections: int, seconds: float) -> list[
     for field in asked.fields:
         command += ["-H", field]
     command.append(f"http://127.0.0.1:{port}{asked.target}")
-    command += ["--", f"body={asked.body}"]
+    command += ["--", f"body={asked.body}", f"connections={connections}", f"every={asked.every}"]
     return (
         [*command, f"prefix={asked.target}", f"keys={asked.keys}"] if asked.is_prefix else command
     )

@@ -26,7 +26,7 @@ _PACKAGES: Final = (
     "backports.zstd",
     "zlib-ng",
 )
-_PROGRAMS: Final = (("nginx", "-v"), ("wrk", "-v"))
+_PROGRAMS: Final = (("nginx", "-v"), ("varnishd", "-V"), ("wrk", "-v"))
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)+")
 
 

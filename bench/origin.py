@@ -20,15 +20,29 @@ LARGE: Final = bytes(8 * 1024 * 1024)
 """More than all that is between the origin and a client can hold."""
 _ROOM: Final = 65_536
 """Bytes of it that the origin's side of that may hold, since they cost whoever else runs there."""
+SMALL: Final = body(1024)[:1024]
+"""A KiB of JSON, but for its end."""
+BIG: Final = 5_000_000
+"""About how many bytes the largest answer has."""
+PAUSE: Final = 0.01
+"""Seconds between the halves of an answer in two."""
 
 _OCTETS: Final = b"Content-Type: application/octet-stream\r\n"
-_JSON: Final = b"Content-Type: application/json\r\nCache-Control: private\r\n"
+_TEXT: Final = b"Content-Type: application/json\r\n"
+_JSON: Final = _TEXT + b"Cache-Control: private\r\n"
+_KEPT: Final = b"Cache-Control: max-age=3600\r\n"
 
+_HALVES: Final = b"halves"
 _KINDS: Final[Mapping[bytes, tuple[bytes, bytes]]] = {
-    b"hit": (_OCTETS + b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n', BODY),
-    b"miss": (_OCTETS + b"Cache-Control: max-age=3600\r\n", BODY),
+    b"hit": (_OCTETS + _KEPT + b'ETag: "hit"\r\n', BODY),
+    b"text": (_TEXT + _KEPT, SMALL),
+    b"100k": (_OCTETS + _KEPT, b"x" * 100_000),
+    b"miss": (_OCTETS + _KEPT, BODY),
+    b"2k": (_OCTETS + _KEPT, BODY * 2),
     b"pass": (_OCTETS + b"Cache-Control: private\r\n", BODY),
-    b"tagged": (_OCTETS + b"Cache-Control: max-age=3600\r\nSurrogate-Key: bench\r\n", b"x"),
+    _HALVES: (_OCTETS + _KEPT, BODY * 2),
+    b"no-store": (_OCTETS + b"Cache-Control: no-store\r\n", BODY),
+    b"tagged": (_OCTETS + _KEPT + b"Surrogate-Key: bench\r\n", b"x"),
     **{b"json-%d" % size: (_JSON, body(size)) for size in SIZES.values()},
 }
 """Fields and body by kind; of the tagged kind there will be many, none of the last is kept."""
@@ -79,6 +93,8 @@ class Answers:
         """Return the response to a request, without its body where that is the large one."""
         kind = kind_of(head)
         answer = self._ready.get(kind)
+        if answer is None and kind == b"big":  # made when it is wanted: that takes a second
+            answer = rendered(b"200 OK", _TEXT + _KEPT, body(BIG))
         if answer is not None:
             self._count += 1
             return answer
@@ -110,14 +126,22 @@ class Origin(asyncio.Protocol):
         """Answer every request whose head is complete."""
         *heads, self._pending = (self._pending + data).split(_END)
         for head in heads:
-            self._transport.write(self._answers.to(head))
-            if kind_of(head) == b"large":
-                self._large = target_of(head)
-                own = self._transport.get_extra_info("socket")
-                own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
-                self._transport.write(LARGE)
+            self._answer(head)
         if len(self._pending) > _MAX_HEAD:
             self._transport.abort()
+
+    def _answer(self, head: bytes) -> None:
+        answer, kind = self._answers.to(head), kind_of(head)
+        if kind == _HALVES:
+            half = len(answer) - len(BODY)
+            asyncio.get_running_loop().call_later(PAUSE, self._transport.write, answer[half:])
+            answer = answer[:half]
+        self._transport.write(answer)
+        if kind == b"large":
+            self._large = target_of(head)
+            own = self._transport.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+            self._transport.write(LARGE)
 
     def connection_lost(self, _: Exception | None) -> None:
         """Note when a large answer ended: nobody reads one to its end."""

@@ -69,6 +69,8 @@ def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
         bench = _Bench(case, plan.seconds, source.port, _place(home, "wrk", cores.load))
         for server in servers:
             bench.warm(server)
+        if case.coding:
+            bench.see_coded(servers[-1])
         samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
         for number in range(plan.rounds):
             for server in servers:
@@ -97,20 +99,30 @@ class _Bench:
         for number in range(self.case.keys):
             expect(server.name, server.port, Asked(f"{self.case.target}{number}"), 200)
         expect(server.name, server.port, self._asked("warm"), self.case.status)
+        if self.case.settling:
+            self._drive(server, self._asked("settling"), self.case.settling)
+
+    def see_coded(self, server: Server) -> None:
+        """See that an answer comes in the coding that the case says."""
+        case = self.case
+        expect(server.name, server.port, self._asked("coded"), case.status, case.coding)
 
     def sample(self, server: Server, number: int) -> Sample:
         """Load the server once, and see that the upstream was asked as the case says."""
         asked = self._asked(f"{server.name}-{number}")
         reached = -origin_requests(self.origin_port)
         spent = -cpu.spent(server.pid)
-        try:
-            load = drive(server.port, asked, self.case.connections, self.seconds, self.load_place)
-        except BenchError as error:
-            raise BenchError(f"{server.name}, case {self.case.name!r}: {error}") from error
+        load = self._drive(server, asked, self.seconds)
         spent += cpu.spent(server.pid)
         reached += origin_requests(self.origin_port)
         self._check(server, load, reached)
         return Sample(load.requests, load.duration_us / 1e6, spent, load.p50_us, load.p99_us)
+
+    def _drive(self, server: Server, asked: Asked, seconds: float) -> Load:
+        try:
+            return drive(server.port, asked, self.case.connections, seconds, self.load_place)
+        except BenchError as error:
+            raise BenchError(f"{server.name}, case {self.case.name!r}: {error}") from error
 
     def _asked(self, mark: str) -> Asked:
         case = self.case

@@ -1,4 +1,4 @@
-"""The servers: Sidecache, stock nginx and the origin, each on a free port of the loopback.
+"""The servers: Sidecache, stock nginx, stock Varnish and the origin, on free loopback ports.
 
 How they are started and when they are ready; not what they are asked.
 """
@@ -33,11 +33,10 @@ _SIDECACHE_ENVIRON: Final = {
     "SIDECACHE_ADMIN_TOKEN": TOKEN,
 }
 _FROM_REDIS: Final = {
-    "SIDECACHE_STORE__MEMORY__MAX_BYTES": "64KiB",
+    "SIDECACHE_STORE__MEMORY__MAX_BYTES": "0",
     "SIDECACHE_STORE__REDIS__TIMEOUT": "2s",
 }
-"""Memory for any one answer, but for next to nothing of a thousand that come round; and patience,
-since a look-up that is given up under full load would be a miss."""
+"""No memory tier; and patience: a look-up that is given up under full load would be a miss."""
 
 _NGINX_CONF: Final = """\
 daemon off;
@@ -71,6 +70,11 @@ http {{
         }}
     }}
 }}
+"""
+
+_VCL: Final = """\
+vcl 4.1;
+backend origin {{ .host = "127.0.0.1"; .port = "{origin}"; }}
 """
 
 
@@ -113,7 +117,7 @@ def sidecache(
 
 @contextmanager
 def redis(upstream: int, place: Place) -> Iterator[Server]:
-    """Run Sidecache with Redis behind it and so little memory that hits come from Redis."""
+    """Run Sidecache with Redis behind it and no memory tier, so that hits come from Redis."""
     with (
         store(replace(place, core=None)) as shared,
         sidecache(upstream, place, shared.url, _FROM_REDIS) as server,
@@ -141,20 +145,36 @@ def nginx(upstream: int, place: Place, gzip: str = "") -> AbstractContextManager
     return _serving("nginx", command, port, place)
 
 
+def varnish(upstream: int, place: Place) -> AbstractContextManager[Server]:
+    """Run Varnish with 256 MiB of memory, everything else as it comes."""
+    port = free_port()
+    script = Path(place.folder, "bench.vcl")
+    script.write_text(_VCL.format(origin=upstream), encoding="utf-8")
+    # Without its jail, in which it would be another user: a temporary folder is closed to that.
+    command = ["varnishd", "-F", "-j", "none", "-n", f"{place.folder}/work", "-f", str(script)]
+    command += ["-a", f"127.0.0.1:{port}", "-s", "malloc,256m"]
+    return _serving("varnish", command, port, place)
+
+
 Starter = Callable[[int, Place], AbstractContextManager[Server]]
 """Starts a server before the origin on the port."""
 
 CONTENDERS: Final[Mapping[str, Starter]] = {
     "nginx": nginx,
+    "varnish": varnish,
     "sidecache": sidecache,
     "redis": redis,
 }
 """Who can be measured, the yardstick first."""
 
 
+_PROGRAMS: Final[Mapping[str, str]] = {"nginx": "nginx", "varnish": "varnishd"}
+"""Contenders that need not be installed, and what they are called."""
+
+
 def contenders(names: Iterable[str]) -> list[str]:
-    """Return those that can run here; nginx need not be installed."""
-    return [name for name in names if name != "nginx" or shutil.which("nginx")]
+    """Return those that can run here."""
+    return [name for name in names if name not in _PROGRAMS or shutil.which(_PROGRAMS[name])]
 
 
 @contextmanager

@@ -1,11 +1,16 @@
 """What wrk says is read strictly: a run with any failure is no measurement."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from bench import servers
+from bench.asked import Asked
+from bench.child import Place
 from bench.errors import BenchError
-from bench.load import Load, parse
+from bench.load import Load, drive, parse
 
 CLEAN = {
     "requests": 88637,
@@ -54,3 +59,11 @@ def test_refuses(text: str, message: str) -> None:
     with pytest.raises(BenchError, match=message) as caught:
         parse(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
+def test_paced_connections_ask_no_sooner(tmp_path: Path) -> None:
+    place = Place(tmp_path, None)
+    with servers.origin(place) as origin:
+        load = drive(origin.port, Asked("/hit/1", every=100), 4, 0.5, place)
+    assert load.requests <= 4 * (load.duration_us / 100_000 + 1)

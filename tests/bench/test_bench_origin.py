@@ -40,6 +40,7 @@ def exchange(port: int, pieces: list[bytes], answers: int) -> bytes:
         ("hit", b'Cache-Control: max-age=3600\r\nETag: "hit"\r\n'),
         ("miss", b"Cache-Control: max-age=3600\r\n"),
         ("pass", b"Cache-Control: private\r\n"),
+        ("no-store", b"Cache-Control: no-store\r\n"),
     ],
 )
 def test_the_path_decides(port: int, kind: str, field: bytes) -> None:
@@ -71,6 +72,17 @@ def test_a_large_answer_that_is_given_up_is_told(port: int) -> None:
 def test_a_sink_is_never_answered(port: int) -> None:
     answer = exchange(port, [b"GET /sink/1 HTTP/1.1\r\n\r\nGET /hit/1 HTTP/1.1\r\n\r\n"], 1)
     assert answer.count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_an_answer_in_two_halves(port: int) -> None:
+    got = exchange(port, [b"GET /halves/1 HTTP/1.1\r\nHost: a\r\n\r\n"], 2)
+    assert got.endswith(END + BODY * 2)
+    assert origin_requests(port) == 1
+
+
+def test_a_large_answer_is_made_when_it_is_wanted(port: int) -> None:
+    assert json.loads(ask(port, Asked("/big/1")).body)
+    assert origin_requests(port) == 1
 
 
 def test_other_paths_are_not_found_and_not_counted(port: int) -> None:

@@ -56,11 +56,13 @@ def test_failed_requests_are_an_error() -> None:
         rounds.measure(case, BRIEF, Cores(None, None))
 
 
-def test_the_status_is_that_of_the_case(tmp_path: Path) -> None:
+def test_status_and_coding_are_those_of_the_case(tmp_path: Path) -> None:
     with servers.origin(Place(tmp_path, None)) as server:
         expect("origin", server.port, Asked("/hit/1"), 200)
         with pytest.raises(BenchError, match="origin: GET /hit/1 gave 200, expected 304"):
             expect("origin", server.port, Asked("/hit/1"), 304)
+        with pytest.raises(BenchError, match="origin: GET /hit/1 came in '', not 'br'"):
+            expect("origin", server.port, Asked("/hit/1"), 200, "br")
     with pytest.raises(BenchError, match="origin: GET /hit/1 failed: ConnectionRefused"):
         expect("origin", server.port, Asked("/hit/1"), 200)
 

@@ -15,7 +15,7 @@ PAGES: Final = (
     *("README.md", "docs/deploy.md", "docs/redis.md", "docs/security.md", "docs/runbook.md"),
     *("docs/purging.md", "docs/adopting.md", "docs/tags.md", "docs/tuning.md"),
     *("docs/troubleshooting.md", "docs/dashboard.md", "docs/traces.md"),
-    *("docs/shadow.md", "helm/sidecache/README.md"),
+    *("docs/performance.md", "docs/shadow.md", "helm/sidecache/README.md"),
 )
 _FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED: Final = re.compile(
