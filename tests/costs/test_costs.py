@@ -27,10 +27,8 @@ AT_ONCE: Final = 32
 WIRE: Final = {"read": 1, "write": 1}
 TASK: Final = {**WIRE, "Cycle.run_asgi": 1}
 """An answer that is at hand: nothing but the task that uvicorn makes of a request."""
-WATCHED: Final = {**TASK, "Door._fetched": 1, "departure": 1}
-"""An answer that is waited for, beside a watch on the client."""
-LOOKED_UP: Final = {**WATCHED, "Lookups._fetch": 1, "Link._run": 1, "mget": 1}
-FETCHED: Final = {**WATCHED, "Fetcher.fetch": 1}
+LOOKED_UP: Final = {**TASK, "Lookups._fetch": 1, "Link._run": 1, "mget": 1}
+FETCHED: Final = {**TASK, "Fetcher.fetch": 1}
 LEASED: Final = {"Link._run": 3, "Writes._run": 1, "set": 2, "get": 2, "exists": 1, "unlink": 1}
 """A fetch for all replicas: a look-up, a lease, and the answer written in its place."""
 
