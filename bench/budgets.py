@@ -91,9 +91,9 @@ BUDGETS: Final = (
         (Bound(6, "nginx"),),
         how="A thousand answers in turn without a memory tier, 64 requests in flight; the CPU of"
         " the server of Redis is not counted.",
-        why="Five tasks run for it where nginx has a file at hand: the request, the answer, a watch"
-        " on the client, and for all who ask in one turn of the loop the look-up and its call; what"
-        " is found is decoded and judged as if it were new.",
+        why="Three tasks run for it where nginx has a file at hand: the request, and for all who ask"
+        " in one turn of the loop the look-up and its call; what is found is decoded and judged as"
+        " if it were new.",
     ),
     Budget(
         "miss stored",
@@ -101,8 +101,8 @@ BUDGETS: Final = (
         Cost(Case("miss stored", "/miss/", unique=True, upstream=True, settling=1.0)),
         (Bound(more=200, beside="nginx"),),
         how="Another target each time; the upstream's own CPU is not counted.",
-        why="Four tasks run for it, in an interpreter: the request, the answer, a watch on the"
-        " client, and the fetch, which goes on without its client and which others may share.",
+        why="Two tasks run for it, in an interpreter: the request, and the fetch, which goes on"
+        " without its client and which others may share.",
     ),
     Budget(
         "pass-through",
@@ -110,7 +110,7 @@ BUDGETS: Final = (
         Cost(Case("pass-through", "/no-store/1", upstream=True, settling=1.0)),
         (Bound(more=160, beside="nginx"),),
         how="The upstream says `no-store`, so each request is fetched for itself.",
-        why="The same four tasks run for it as for a miss, though it is known by then that nothing"
+        why="The same two tasks run for it as for a miss, though it is known by then that nothing"
         " will be kept.",
     ),
     Budget(
