@@ -91,9 +91,9 @@ BUDGETS: Final = (
         (Bound(6, "nginx"),),
         how="A thousand answers in turn without a memory tier, 64 requests in flight; the CPU of"
         " the server of Redis is not counted.",
-        why="Three tasks run for it where nginx has a file at hand: the request, and for all who ask"
-        " in one turn of the loop the look-up and its call; what is found is decoded and judged as"
-        " if it were new.",
+        why="Three tasks run for it where nginx has a file at hand: the request, and for all who"
+        " ask in one turn of the loop the look-up and its call; what is found is decoded and judged"
+        " as if it were new.",
     ),
     Budget(
         "miss stored",

@@ -52,9 +52,10 @@ from proxy.engine.stats import Stats
 from proxy.engine.systemclock import SystemClock
 from proxy.engine.tasks import Tasks
 from proxy.engine.tunnelling import Tunnelling
+from proxy.identity import Identity
 from proxy.reload import Given, Plan, Reloader, Source, Written
 from proxy.settings import CONFIG_VARIABLE, Settings, load, ruleset, shown
-from proxy.stores import Identity, Stores
+from proxy.stores import Stores
 from proxy.tokens import tokens
 from proxy.upstream.gateway import Gateway
 from proxy.upstreams import upstream

@@ -4,42 +4,20 @@ Memory alone, where the ledger is the log itself, or with Redis, which all repli
 module must not know requests.
 """
 
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from proxy.engine.ledger import LEASE, Ledger
 from proxy.engine.lonelog import LoneLog
 from proxy.engine.ports import Clock, Far, Leases, PurgeLog
-from proxy.sections import RedisStore, TlsFiles
+from proxy.identity import Identity
 from proxy.settings import Settings
 from proxy.store.memory import MemoryStore
-from proxy.store.redis.client import Tls
-from proxy.store.redis.entries import RedisEntries
-from proxy.store.redis.leases import RedisLeases
-from proxy.store.redis.link import Link
-from proxy.store.redis.log import RedisLog
-from proxy.store.redis.url import Location
-from proxy.tokens import secret
 from proxy.workers.shares import share
 
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """How other replicas know this one; `address` is where clients reach it.
-
-    `place` is the name of a worker's place among several, in which there is one at a time.
-    """
-
-    address: str
-    place: str = ""
-
-    @property
-    def name(self) -> str:
-        """Its name, but for what makes it another one after a restart."""
-        host = socket.gethostname()
-        return f"{host}-{self.place}" if self.place else host
+if TYPE_CHECKING:
+    from proxy.shared import Shared
 
 
 class Stores:
@@ -64,7 +42,7 @@ class Stores:
             return
         self.ledger = Ledger(token_hex(16).encode(), max_unverified=redis.max_unverified)
         self.ledger.confirm(clock.now() - LEASE)  # what it fetches itself, until it has joined
-        self.shared = Shared(redis, self.ledger, clock, environ, own)
+        self.shared = _shared()(redis, self.ledger, clock, environ, own)
         self.far, self.leases = self.shared.entries, self.shared.leases
         self.log = self.shared.log
 
@@ -79,51 +57,7 @@ class Stores:
             await self.shared.aclose()
 
 
-class Shared:
-    """All that has to do with Redis: `link` for answers and leases, `log` for purges."""
+def _shared() -> "type[Shared]":
+    from proxy.shared import Shared  # noqa: PLC0415 - a client of Redis takes long to load
 
-    def __init__(
-        self,
-        settings: RedisStore,
-        ledger: Ledger,
-        clock: Clock,
-        environ: Mapping[str, str],
-        own: Identity,
-    ) -> None:
-        location, tls = _location(settings, environ), _tls(settings.tls)
-        self.link = Link(location, settings.timeout, tls)
-        self.log = RedisLog(
-            *(location, settings.namespace, ledger, clock),
-            name=own.name,
-            address=own.address,
-            tls=tls,
-            heir=bool(own.place),
-        )
-        self.leases = RedisLeases(self.link, settings.namespace, self.log)
-        self.entries = RedisEntries(
-            self.link, settings.namespace, self.log, self.leases, settings.max_object
-        )
-
-    def start(self) -> None:
-        """Begin to connect; it goes on until it succeeds."""
-        self.link.start()
-        self.log.start()
-        self.leases.start()
-
-    async def aclose(self) -> None:
-        """End with nothing half written; the log goes last, when nothing is served any more."""
-        await self.leases.aclose()
-        await self.entries.aclose()
-        await self.link.aclose()
-        await self.log.aclose()
-
-
-def _location(settings: RedisStore, environ: Mapping[str, str]) -> Location:
-    if settings.password is None:
-        return settings.url
-    password = secret(settings.password, "store.redis.password", environ)
-    return replace(settings.url, password=password)
-
-
-def _tls(files: TlsFiles) -> Tls:
-    return Tls(ca=files.ca, certificate=files.cert, key=files.key)
+    return Shared

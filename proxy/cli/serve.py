@@ -16,9 +16,9 @@ from proxy.cli.listeners import bind, url_of
 from proxy.cli.options import config_option
 from proxy.cli.servers import admin_server, data_server, run_to_its_end, spare_the_collector
 from proxy.cli.workers import together
+from proxy.identity import Identity
 from proxy.reload import Written
 from proxy.settings import Settings, load
-from proxy.stores import Identity
 
 
 @click.command()

@@ -28,9 +28,9 @@ from proxy.cli.servers import (
     spare_the_collector,
 )
 from proxy.errors import ConfigError, SidecacheError
+from proxy.identity import Identity
 from proxy.reload import Source, Written, carried_over
 from proxy.settings import Settings
-from proxy.stores import Identity
 from proxy.workers.counts import Counts
 from proxy.workers.joined import Joined
 from proxy.workers.orders import Listener, Order
