@@ -158,6 +158,7 @@ class Shelf:
             self._place(boarded, entry, now)
 
     def _place(self, boarded: Boarded, entry: Entry, now: float) -> None:
+        entry.stored.fields.rest()
         present, limit = self.variants(boarded.key, now), boarded.rule.terms.max_variants
         self._put(boarded.key.digest, with_entry(present, entry, boarded.outbound, limit))
 

@@ -25,46 +25,46 @@ class Fields:
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = tuple(lines)
-        self._index: dict[bytes, tuple[bytes, ...]] = {}
-        self._enter(self.lines)
+        self._index: dict[bytes, tuple[bytes, ...]] | None = None
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """Return every value of a field, one an occurrence; `name` in lower case."""
-        return self._index.get(name, _ABSENT)
+        return self._indexed().get(name, _ABSENT)
 
     def first(self, name: bytes) -> bytes | None:
         """Return the first value of a field, or None; `name` in lower case."""
-        values = self._index.get(name)
+        values = self._indexed().get(name)
         return values[0] if values else None
 
     def joined(self, name: bytes) -> bytes | None:
         """Return all values of a field as one list, as 9110 §5.3 allows, or None."""
-        values = self._index.get(name)
+        values = self._indexed().get(name)
         return b", ".join(values) if values else None
 
     def names(self) -> Collection[bytes]:
         """Return the lower-case names that are present."""
-        return self._index.keys()
+        return self._indexed().keys()
 
     def without(self, names: Collection[bytes]) -> "Fields":
         """Return the lines whose lower-case name is not in `names`."""
-        if self._index.keys().isdisjoint(names):
-            return self
-        return Fields(line for line in self.lines if line[0].lower() not in names)
+        kept = [line for line in self.lines if line[0].lower() not in names]
+        return self if len(kept) == len(self.lines) else Fields(kept)
 
     def plus(self, *lines: Line) -> "Fields":
         """Return these lines with others appended."""
-        longer = Fields()
-        longer.lines = (*self.lines, *lines)
-        longer._index = self._index.copy()
-        longer._enter(lines)
-        return longer
+        return Fields((*self.lines, *lines))
 
-    def _enter(self, lines: Iterable[Line]) -> None:
-        """Enter lines into the index, after those that are in it."""
-        index = self._index
+    def rest(self) -> None:
+        """Let go of what is only there for look-ups: it is made again when it is needed."""
+        self._index = None
+
+    def _indexed(self) -> dict[bytes, tuple[bytes, ...]]:
+        """Return the values by name: made when they are first asked for, and most never are."""
+        if self._index is not None:
+            return self._index
+        index: dict[bytes, tuple[bytes, ...]] = {}
         further: dict[bytes, list[bytes]] = {}  # joined once: a name may come thousands of times
-        for name, value in lines:
+        for name, value in self.lines:
             lower = name.lower()
             if lower in index:
                 further.setdefault(lower, []).append(value)
@@ -72,9 +72,11 @@ class Fields:
                 index[lower] = (value,)
         for lower, values in further.items():
             index[lower] += tuple(values)
+        self._index = index
+        return index
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._index
+        return name in self._indexed()
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)

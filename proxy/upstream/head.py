@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy.http.message import Fields, Line
+from proxy.http.names import interned
 
 MAX_HEAD: Final = 65_536
 """Bytes of one head."""
@@ -84,7 +85,7 @@ class Wire:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field; a trailer, which comes after the head, is dropped (9110 §6.5.1)."""
         if self.reading:
-            self.lines.append((name, value.strip(b" \t")))  # 9112 §5.1
+            self.lines.append((interned(name), value.strip(b" \t")))  # 9112 §5.1
 
     def on_headers_complete(self) -> None:
         """End the head."""
