@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
-import uvloop
 
 from proxy.coding import helper
 from proxy.coding.coder import PooledCoder
+from tests.loops import new_event_loop
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": new_event_loop}
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-import uvloop
 
+from tests.loops import new_event_loop
 from tests.redis.servers import RedisServer
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": new_event_loop}
 
 
 @pytest.fixture(scope="module")

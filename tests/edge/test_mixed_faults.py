@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import httpx
 import pytest
-import uvloop
 
 from tests.edge.idlers import EDGE, Idlers
 from tests.edge.mischief import Fault, Mischief, named
 from tests.edge.visitors import Notes, Visitor
 from tests.fleet.traffic import percentile
+from tests.loops import new_event_loop
 from tests.plays.house import House, house
 from tests.plays.process import Serving, serving
 from tests.plays.rawclient import RawClient, connected, request
@@ -158,7 +158,7 @@ IDLE: Final = [
 
 def played(play: Coroutine[Any, Any, None]) -> None:
     """Run a play on the event loop of production."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(play)
 
 

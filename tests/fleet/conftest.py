@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from random import Random
 
 import pytest
-import uvloop
 
 from tests.fleet.origin import Origin
+from tests.loops import new_event_loop
 from tests.redis.servers import RedisServer
 
 Tell = Callable[..., None]
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": new_event_loop}
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
-import uvloop
 
+from tests.loops import new_event_loop
 from tests.plays.house import House, house
 from tests.plays.scripted import ScriptedUpstream
 from tests.plays.witness import Witness, standing_by
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": new_event_loop}
 
 
 @pytest.fixture(autouse=True)

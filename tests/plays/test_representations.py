@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
-import uvloop
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from tests.loops import new_event_loop
 from tests.plays.asking import Asked
 from tests.plays.drawing import CASES, INFORMED, RULES, WAYS, WISHES, Case, Wish
 from tests.plays.evaluator import Evaluator, Exchange
@@ -141,7 +141,7 @@ async def _answer(client: RawClient, example: Example, asked: Asked) -> Response
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         stack = AsyncExitStack()
         origin = runner.run(stack.enter_async_context(Origin()))
         proxy = runner.run(stack.enter_async_context(house(origin.url, rules=RULES, **CALM)))

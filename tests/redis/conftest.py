@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
-import uvloop
 
+from tests.loops import new_event_loop
 from tests.redis.fleets import Cluster, SentinelFleet
 from tests.redis.servers import BINARIES, RedisServer
 from tests.redis.stage import Stage, open_stage
@@ -13,7 +13,7 @@ from tests.redis.tier import Tier, open_tier
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": new_event_loop}
 
 
 @pytest.fixture(params=BINARIES)

@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
-import uvloop
 
 from proxy.engine.ports import Upstream
 from proxy.upstream.build import Plan, gateway
 from proxy.upstream.httpx_pool import HttpxUpstream
 from proxy.upstream.pool import Keep
+from tests.loops import new_event_loop
 from tests.plays.scripted import ScriptedUpstream
 from tests.upstream.asking import Make
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop, "uvloop": new_event_loop}
 
 
 @pytest.fixture
