@@ -99,7 +99,7 @@ _ODD: Final = st.builds(
     etag=st.sampled_from(["strong", "strong", "weak", "none"]),
     modified=st.sampled_from(list(MODIFIED)),
     control=st.sampled_from(
-        [*["max-age=600"] * 3, "no-cache", "no-store", "max-age=600, no-transform"]
+        [*["max-age=86400"] * 3, "no-cache", "no-store", "max-age=86400, no-transform"]
     ),
     counted=st.booleans(),
     heeds=st.booleans(),
@@ -112,7 +112,7 @@ _USUAL: Final = st.builds(
     native=st.just("identity"),
     etag=st.sampled_from(["strong", "weak", "none"]),
     modified=st.sampled_from(["old", "old", "just-now"]),
-    control=st.just("max-age=600"),
+    control=st.just("max-age=86400"),
     counted=st.booleans(),
     heeds=st.booleans(),
     digest=st.just(value=False),

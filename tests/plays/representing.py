@@ -40,7 +40,7 @@ def resource(
     etag: str | None = '"v1"',
     modified: float | None = NOW - DAY,
     media: str | None = "application/json",
-    control: str = "max-age=600",
+    control: str = "max-age=86400",
     counted: bool = True,
     heeds: bool = True,
 ) -> Resource:

@@ -201,24 +201,24 @@ async def test_9110_12_5_3_a_coding_that_does_not_pay_for_who_takes_nothing_else
 # --- What is left alone. -----------------------------------------------------------------------
 
 LEFT_ALONE = [
-    pytest.param("image/png", (), "max-age=600", (), id="a-media-type-that-does-not-shrink"),
-    pytest.param("multipart/mixed", (), "max-age=600", (), id="a-media-type-nobody-lists"),
-    pytest.param(None, (), "max-age=600", (), id="no-media-type"),
-    pytest.param("json", (), "max-age=600", (), id="a-broken-media-type"),
-    pytest.param("text/event-stream", (), "max-age=600", (), id="an-event-stream"),
+    pytest.param("image/png", (), "max-age=86400", (), id="a-media-type-that-does-not-shrink"),
+    pytest.param("multipart/mixed", (), "max-age=86400", (), id="a-media-type-nobody-lists"),
+    pytest.param(None, (), "max-age=86400", (), id="no-media-type"),
+    pytest.param("json", (), "max-age=86400", (), id="a-broken-media-type"),
+    pytest.param("text/event-stream", (), "max-age=86400", (), id="an-event-stream"),
     pytest.param(
-        *("text/css", (), "max-age=600, No-Transform", ()), id="9111-5.2.2.6-no-transform"
+        *("text/css", (), "max-age=86400, No-Transform", ()), id="9111-5.2.2.6-no-transform"
     ),
     pytest.param(
-        *("text/css", ("CDN-Cache-Control: max-age=600, no-transform",), "no-store", ()),
+        *("text/css", ("CDN-Cache-Control: max-age=86400, no-transform",), "no-store", ()),
         id="9213-2.2-no-transform-for-us-alone",
     ),
     pytest.param(
-        *("text/css", (), "max-age=600", ("Cache-Control: no-transform",)),
+        *("text/css", (), "max-age=86400", ("Cache-Control: no-transform",)),
         id="9111-5.2.1.6-the-client-wants-no-transform",
     ),
     *(
-        pytest.param("text/css", (f"{name}: sha-256=:AAAA:",), "max-age=600", (), id=f"9530-{name}")
+        pytest.param("text/css", (f"{name}: sha-256=:AAAA:",), "max-age=86400", (), id=f"9530-{name}")
         for name in ("Content-Digest", "Repr-Digest", "Digest", "Content-MD5")
     ),
 ]

@@ -250,7 +250,7 @@ async def test_what_proves_to_be_broken_on_its_way_is_visibly_cut(packed: bytes)
 
 @pytest.mark.parametrize("coding", EACH)
 @pytest.mark.parametrize("how", [End.CLOSE, End.RESET])
-@pytest.mark.parametrize("control", ["no-store", "max-age=600"])
+@pytest.mark.parametrize("control", ["no-store", "max-age=86400"])
 async def test_what_breaks_off_upstream_breaks_off_in_every_coding(
     control: str, how: End, coding: str
 ) -> None:
