@@ -135,4 +135,5 @@ class Door:
             return
         if body is not None and not body.finished.is_set():
             delivery.closing = True  # 9112 §9.6: the rest of the request is not wanted
+            body.finished.set()  # so that whoever watches for the client's end may ask for it
         await delivery.deliver(request, answer)

@@ -17,21 +17,24 @@ Hear = Callable[[Callable[[], None] | None], None]
 async def while_connected(
     work: Awaitable[None], scope: Scope, receive: Receive, body: RequestBody | None
 ) -> None:
-    """Run `work` to its end, or stop it when the client has left and its request is complete."""
+    """Run `work` to its end, or stop it when the client has left.
+
+    Where a watch has to ask, it waits for the body's end: until then whoever reads that is told.
+    """
     hear: Hear | None = offers(scope, DEPARTURE).get("hear")
     if hear is None:
         await _beside_a_watch(work, receive, body)
     else:
-        await _until_told(work, hear, body)
+        await _until_told(work, hear)
 
 
-async def _until_told(work: Awaitable[None], hear: Hear, body: RequestBody | None) -> None:
+async def _until_told(work: Awaitable[None], hear: Hear) -> None:
     task, left = asyncio.current_task(), False
 
     def leave() -> None:
         nonlocal left
-        if task is not None and (body is None or body.finished.is_set()):
-            left = True  # else whoever reads the body is told
+        if task is not None:
+            left = True
             task.cancel()
 
     hear(leave)

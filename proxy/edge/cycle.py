@@ -148,8 +148,9 @@ class Cycle(RequestResponseCycle):
         """Take note that nobody waits for this answer any more."""
         self.disconnected = True
         self.message_event.set()
-        if self._heard is not None:
-            self._heard()
+        heard, self._heard = self._heard, None
+        if heard is not None:  # once: who is told may be closing what it held, and take a while
+            heard()
 
     def take_over(self) -> None:
         """End HTTP here: the answer is a 101, and what follows is another protocol's."""

@@ -197,6 +197,17 @@ async def test_a_client_that_leaves_in_the_middle(
     assert service.stats.body_bytes["miss"] == 5
 
 
+async def test_a_client_that_leaves_in_the_middle_of_an_early_answer(
+    service: Service, upstream: ScriptedUpstream
+) -> None:
+    head = response("200 OK", "Content-Length: 10")
+    upstream.reply(head, b"first", asyncio.Event(), early=True)
+    half: Message = {"type": "http.request", "body": b"half", "more_body": True}
+    lines = ((b"transfer-encoding", b"chunked"),)
+    await asked(service, Exchange(scope("POST", *lines), half, leaves_after=2))
+    await asyncio.wait_for(upstream.heard[0].gone.wait(), 10)
+
+
 async def test_a_body_that_breaks_off_is_left_without_an_end(
     service: Service, upstream: ScriptedUpstream
 ) -> None:

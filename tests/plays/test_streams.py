@@ -144,6 +144,32 @@ async def test_a_client_that_leaves_in_the_middle_of_an_upload(
     assert (await proxy.ask("/")).body == b"next"
 
 
+async def test_a_client_that_leaves_in_the_middle_of_an_early_answer(
+    proxy: House, upstream: ScriptedUpstream
+) -> None:
+    """Nobody reads its upload any more: that it has left is heard all the same."""
+    head = response("200 OK", "Transfer-Encoding: chunked")
+    upstream.reply(head + chunk(b"endless"), asyncio.Event(), early=True)
+    async with proxy.connect() as client:
+        await client.send(request("/", "Content-Length: 10", method="POST") + b"first")
+        await (await client.head()).piece()
+    await asyncio.wait_for(upstream.heard[0].gone.wait(), 10)
+
+
+async def test_an_upload_that_goes_wrong_amid_its_answer_ends_both_without_an_error_of_ours(
+    proxy: House, upstream: ScriptedUpstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = response("200 OK", "Transfer-Encoding: chunked")
+    upstream.reply(head + chunk(b"endless"), asyncio.Event(), early=True)
+    async with proxy.connect() as client:
+        await client.send(request("/", "Transfer-Encoding: chunked", method="POST") + b"1\r\nx\r\n")
+        await (await client.head()).piece()
+        await client.send(b"no chunk\r\n")
+        await asyncio.wait_for(upstream.heard[0].gone.wait(), 10)
+    await proxy.quiet()
+    assert not caplog.records
+
+
 async def test_a_reader_of_a_kept_body_that_leaves_takes_nothing_from_the_others(
     proxy: House, upstream: ScriptedUpstream
 ) -> None:
