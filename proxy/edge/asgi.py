@@ -106,7 +106,7 @@ class Door:
                 return
         answer = self._corridor.answer_now(visit)
         if answer is not None:
-            if self.shortcut is not None and ASKED in scope:
+            if self.shortcut is not None and ASKED in scope and not delivery.closing:
                 self.shortcut.remember(scope[ASKED], visit, answer)
             delivery.closing |= request.has_body  # 9112 §9.6: nobody will read it
             await delivery.deliver(request, answer)
