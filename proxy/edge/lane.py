@@ -39,6 +39,7 @@ class Lane:
         """Learn what came, one request and no more, by heart if it was answered here."""
         if self._last is not None:
             self._shortcut.know(data, self._last, believed=self._believed)
+            self._last = None
 
     def asked(self, method: bytes, target: bytes, lines: Sequence[Line]) -> Asked:
         """Return a parsed request as it is remembered."""

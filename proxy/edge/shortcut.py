@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 from time import perf_counter
 from typing import Final, Protocol
+from weakref import ref
 
 from proxy.edge.delivery import lines_of
 from proxy.edge.journeys import Wanted
@@ -70,19 +71,23 @@ class Shortcut:
         self._now = clock.now
         self._stats = stats
         self._most = heads
-        self._heads: tuple[dict[bytes, Memory], dict[bytes, Memory]] = ({}, {})
-        """By the whole head, of peers that are not believed and of those that are."""
+        self._heads: tuple[dict[bytes, ref[Memory]], dict[bytes, ref[Memory]]] = ({}, {})
+        """By the whole head, of peers that are not believed and of those that are.
+
+        What has ended is not held until its head comes again, which it may never do.
+        """
         self._seen: set[int] = set()
         self._bytes = 0
 
     def by_heart(self, wire: Wire, head: bytes, *, believed: bool) -> bool:
         """Answer what came if it is one request that is known byte for byte."""
-        memory = self._heads[believed].get(head)
-        if memory is None or not self.open:
+        known = self._heads[believed].get(head) if len(head) <= LONGEST else None
+        if known is None or not self.open:
             return False
-        if self._give(wire, memory):
+        memory = known()
+        if memory is not None and self._give(wire, memory):
             return True
-        if not memory.until:  # it has ended; else it is left to the other door
+        if memory is None or not memory.until:  # it has ended; else it is left to the other door
             del self._heads[believed][head]
             self._bytes -= _OVERHEAD + len(head)
         return False
@@ -101,7 +106,7 @@ class Shortcut:
         if len(head) > LONGEST or self._speaks_of_a_trace(head) or not self._again(head):
             return
         self._bytes += _OVERHEAD + len(head) if head not in known else 0
-        known[head] = memory
+        known[head] = ref(memory)
         while self._bytes > self._most:
             fuller = max(self._heads, key=len)
             oldest = next(iter(fuller))

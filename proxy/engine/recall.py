@@ -8,6 +8,7 @@ module must not know how answers are written, nor what came before the request o
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from proxy.engine.answer import Account, Answer
@@ -16,7 +17,6 @@ from proxy.engine.entry import Entry
 from proxy.engine.ledger import Standing, Trust
 from proxy.engine.ports import Clock, Near
 from proxy.engine.purge import Born
-from proxy.engine.snapshot import Snapshot
 from proxy.engine.verifying import sampled
 from proxy.engine.visit import Visit
 from proxy.http.codings import Coding
@@ -30,7 +30,7 @@ LARGEST: Final = 262_144
 """Bytes of a body above which the answer is not remembered: to find it is not what it costs."""
 
 MOST_OF_ONE: Final = 1_024
-"""Memories of one target: all of them end at once when what lies there changes."""
+"""Memories of one target, or of what lies under one key: all may end at once."""
 
 # "max-age=5" and the like make another answer of the same request as time goes on (9111 §5.2.1).
 _TIMELY: Final = frozenset({b"cache-control", b"pragma"})
@@ -62,12 +62,13 @@ class Asked(NamedTuple):
     lines: Sequence[Line]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Memory:
     """An answer to be given again while it holds.
 
     `head` has two holes, for the Age and for the ttl of Cache-Status, in whole seconds; both are
-    told by `stored`. `until` is on the engine's clock, 0 once it has ended.
+    told by `stored`. `until` is on the engine's clock, 0 once it has ended. `edition` is that of
+    the rules: a reference would keep old ones alive for as long as nobody asks again.
     """
 
     head: bytes
@@ -77,7 +78,7 @@ class Memory:
     labels: Labels
     born: Born
     digest: bytes
-    snapshot: Snapshot
+    edition: int
     until: float
     where: tuple[bool, bytes]
     deciding: Deciding
@@ -125,6 +126,8 @@ class Recall:
         self._places: dict[tuple[bool, bytes], _Place] = {}
         self._under: dict[bytes, dict[Memory, None]] = {}
         self._memories: dict[Memory, None] = {}
+        self._snapshot = corridor.snapshot
+        self._edition = 0
         self.stats = RecallStats()
         near.watch(self._changed)
 
@@ -147,8 +150,10 @@ class Recall:
             and self._near.get(memory.digest)  # which counts it as a use
             and ledger.standing(memory.labels, memory.born) is Standing.VALID
             and ledger.trust(now) is Trust.CONFIRMED
-            and memory.snapshot is self._corridor.snapshot
+            and memory.edition == self._in_force()
         ):
+            if memory.born.sequence < ledger.sequence:  # what is older need not be asked again
+                memory.born = ledger.position
             return True
         self._end(memory)
         return False
@@ -175,10 +180,17 @@ class Recall:
         place = self._place(where, names)
         memory = Memory(
             *(rendered, body, entry.stored, answer.account, entry.labels, entry.born),
-            *(visit.boarded.key.digest, visit.boarded.snapshot, until),
+            *(visit.boarded.key.digest, self._in_force(), until),
             *(where, _deciding(asked, place.names)),
         )
         self._put(place, memory)
+
+    def _in_force(self) -> int:
+        """Return the number of the snapshot in force, among those that were seen here."""
+        if self._snapshot is not self._corridor.snapshot:
+            self._snapshot = self._corridor.snapshot
+            self._edition += 1
+        return self._edition
 
     def _lying(self, visit: Visit) -> Entry | None:
         """Return what lies in memory of the entry that a visit was judged by."""
@@ -190,8 +202,8 @@ class Recall:
     def _names(self, visit: Visit) -> frozenset[bytes] | None:
         """Return the names of the fields that decide; None where more than fields does."""
         present = self._near.peek(visit.boarded.key.digest)
-        varying = {name for entry in present for name, _ in entry.stored.selecting}
-        return None if _OF_THE_PEER in varying else visit.boarded.snapshot.deciding | varying
+        varying = frozenset(name for entry in present for name, _ in entry.stored.selecting)
+        return None if _OF_THE_PEER in varying else _all(visit.boarded.snapshot.deciding, varying)
 
     def _place(self, where: tuple[bool, bytes], names: frozenset[bytes]) -> _Place:
         """Return the place of a target, in which `names` decide, and those that did before."""
@@ -199,7 +211,7 @@ class Recall:
         if old is not None and old.names >= names:
             return old
         if old is not None:
-            names |= old.names
+            names = _all(names, old.names)
             self._clear(old)
         place = self._places[where] = _Place(names)
         return place
@@ -210,12 +222,15 @@ class Recall:
             self._end(old)
         self._places[memory.where] = place
         place.memories[memory.deciding] = memory
-        self._under.setdefault(memory.digest, {})[memory] = None
+        alike = self._under.setdefault(memory.digest, {})
+        alike[memory] = None
         self._memories[memory] = None
         self.stats.bytes += memory.cost
         self.stats.answers += 1
         if len(place.memories) > MOST_OF_ONE:
             self._end(next(iter(place.memories.values())))
+        if len(alike) > MOST_OF_ONE:
+            self._end(next(iter(alike)))
         while self.stats.bytes > self._max_bytes:
             self._end(next(iter(self._memories)))
 
@@ -242,6 +257,12 @@ class Recall:
         if not alike:
             del self._under[memory.digest]
         memory.until, memory.head, memory.body = 0.0, b"", b""
+
+
+@lru_cache(maxsize=256)
+def _all(names: frozenset[bytes], further: frozenset[bytes]) -> frozenset[bytes]:
+    """Return both, as one and the same value each time: it costs more than a memory does."""
+    return names if further <= names else names | further
 
 
 def _deciding(asked: Asked, names: frozenset[bytes]) -> Deciding:

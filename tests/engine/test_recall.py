@@ -1,6 +1,8 @@
 """What is remembered, for whom, and the first thing that ends it."""
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from proxy.engine.ledger import LEASE, Ledger
 from proxy.engine.purge import Mode
 from proxy.engine.recall import LARGEST, MOST_OF_ONE, Asked, Memory, Recall
+from proxy.engine.snapshot import Snapshot
 from proxy.errors import RequestError
 from proxy.http.message import Request
 from proxy.store.memory import MemoryStore
@@ -197,6 +200,54 @@ async def test_so_many_of_one_target() -> None:
     await desk.fill()
     memories = [desk.learn(ask(f'If-None-Match: "{n}"')) for n in range(MOST_OF_ONE + 10)]
     assert [m for m in memories if m is not None and m.until] == memories[-MOST_OF_ONE:]
+
+
+async def test_so_many_of_what_lies_under_one_key() -> None:
+    """However many targets the rule takes for one: what ends them ends them all at once."""
+    desk = Desk(max_bytes=2**24)
+    desk.play.under({"key": {"query": {"exclude": ["n"]}}})
+    await desk.fill()
+    memories = [desk.learn(ask(target=f"/thing?n={n}")) for n in range(MOST_OF_ONE + 10)]
+    assert [m for m in memories if m is not None and m.until] == memories[-MOST_OF_ONE:]
+
+
+async def test_memories_take_no_more_than_is_accounted_for() -> None:
+    desk, many = Desk(max_bytes=2**24), 400
+    desk.play.under({"key": {"query": {"exclude": ["n"]}}})
+    await desk.fill("Vary: X-One")
+    desk.learn()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(many):
+            desk.learn(ask(target=f"/thing?n={number}"))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert desk.recall.stats.answers == many + 1
+    assert taken < desk.recall.stats.bytes
+
+
+async def test_no_old_rules_are_kept_for_what_nobody_asks_for_again(desk: Desk) -> None:
+    await desk.fill()
+    memory = desk.learn()
+    old = id(desk.play.corridor.snapshot)
+    desk.play.under({"name": "default"})
+    await desk.fill(request=ask(target="/other"))
+    assert desk.holds(desk.learn(ask(target="/other")))
+    assert desk.recall.find(asked(ask())) is memory
+    gc.collect()
+    assert not any(id(each) == old and isinstance(each, Snapshot) for each in gc.get_objects())
+
+
+async def test_what_was_found_valid_is_not_held_against_old_purges_again(desk: Desk) -> None:
+    await desk.fill()
+    memory = desk.learn()
+    await desk.play.purge("two")
+    assert desk.holds(memory)
+    assert memory is not None
+    assert memory.born == desk.play.ledger.position
 
 
 async def test_what_is_remembered_anew_takes_the_place_of_the_old(desk: Desk) -> None:

@@ -4,9 +4,11 @@ The witness of all plays compares the bytes; here it is told which door an answe
 """
 
 import asyncio
+import gc
 
 import pytest
 
+from proxy.engine.recall import Memory
 from tests.plays.house import House, house
 from tests.plays.rawclient import RawClient, request
 from tests.plays.scripted import ScriptedUpstream, fresh, ok
@@ -145,6 +147,35 @@ async def test_a_purge_ends_a_memory_at_once(
             upstream.reply(ok(b"done"))
             await proxy.ask("/thing", method="DELETE")
     assert witness.by_heart + witness.recalled == 4 * 4  # each but a miss and the first hit
+
+
+async def test_nothing_is_left_of_what_has_ended_though_its_head_is_known(
+    proxy: House, upstream: ScriptedUpstream, witness: Witness
+) -> None:
+    upstream.reply(fresh())
+    async with proxy.connect() as client:
+        for _ in range(6):
+            await ask(client, request("/of-this-test"))
+        assert witness.by_heart
+        upstream.reply(ok(b"done"))
+        await proxy.ask("/of-this-test", method="DELETE")
+        upstream.reply(fresh())
+        assert "miss" in (await proxy.ask("/of-this-test", "X-Other: 1")).told
+        await proxy.quiet()
+        gc.collect()
+        left = [each for each in gc.get_objects() if isinstance(each, Memory)]
+        assert not [each for each in left if each.where[1] == b"/of-this-test"]
+
+
+async def test_an_answer_that_ends_its_connection_is_not_remembered(
+    proxy: House, upstream: ScriptedUpstream, witness: Witness
+) -> None:
+    """What asks for another protocol, though not of this hop: nobody knows what follows it."""
+    upstream.reply(fresh())
+    for _ in range(4):
+        last = await proxy.ask("/thing", "Upgrade: h2c")
+        assert last.first("connection") == b"close"
+    assert told(witness) == (0, 0)
 
 
 async def test_a_friend_and_a_stranger_are_not_told_the_same(
