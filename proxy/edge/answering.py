@@ -136,7 +136,7 @@ class Answering(Intake):
         cycle = self.pending
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False
-        elif not self.unparsed or self.stage is not Stage.OPEN:
+        elif not (self.unparsed or self.waiting) or self.stage is not Stage.OPEN:
             self.transport.close()
 
     def forsake(self) -> None:

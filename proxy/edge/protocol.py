@@ -29,6 +29,9 @@ from proxy.http.message import Line
 _PIECE: Final = 8_192
 """Bytes parsed at a time, so that one read cannot bring thousands of requests."""
 
+_AT_ONCE: Final = 64
+"""Requests after which the other connections have a turn: those that are remembered are no task."""
+
 
 class Protocol(Answering):
     """uvicorn's HTTP/1.1 protocol with limits, deadlines and refusals."""
@@ -52,6 +55,7 @@ class Protocol(Answering):
             TUNNEL: {"open": self.open_tunnel},
         }
         self._tunnel: ClientTunnel | None = None
+        self._giving_way = False
         self._early = b""
         """What came behind a request for another protocol, before anybody agreed."""
         self.watch = Watch(self, doorway)
@@ -78,6 +82,7 @@ class Protocol(Answering):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever is being answered; uvicorn tells only the request that came last."""
         super().connection_lost(exc)
+        self.waiting = b""
         self.doorway.leave(self.watch)
         self.pipeline.clear()
         self.forsake()
@@ -162,8 +167,12 @@ class Protocol(Answering):
 
     def _feed(self, data: bytes) -> None:
         """Parse bytes until they are used up, enough requests wait, or one cannot be taken."""
-        at = 0
+        at, begun = 0, self.begun
         while at < len(data) and self.stage is Stage.OPEN:
+            if self.begun - begun >= _AT_ONCE:
+                self._hold_back(data[at:])
+                self._give_way()
+                return
             if len(self.pipeline) >= self.limits.max_pipelined:
                 self._hold_back(data[at:])
                 return
@@ -179,6 +188,17 @@ class Protocol(Answering):
                 if rest is not None:
                     self._switch(rest + data[at:])
                     return
+
+    def _give_way(self) -> None:
+        if not self._giving_way:
+            self._giving_way = True
+            self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Parse what gave way to the other connections, unless it has been parsed since."""
+        self._giving_way = False
+        if self.waiting and not self.transport.is_closing():
+            self.read_on()
 
     def _hold_back(self, data: bytes) -> None:
         self.waiting = data

@@ -88,3 +88,28 @@ async def test_a_thousand_at_once_are_answered_in_order(
         assert {(await client.read()).body for _ in range(1_000)} == {b"kept"}
         assert (await client.read()).status == 400
         assert await client.ended() == b""
+
+
+async def test_who_pipelines_what_is_known_leaves_the_others_their_turns(
+    proxy: House, upstream: ScriptedUpstream
+) -> None:
+    upstream.reply(fresh(b"kept"))
+    await proxy.ask("/kept")
+    await proxy.ask("/kept")
+    known, answered = request("/kept"), proxy.service.stats.requests
+    before, most = answered["default", "hit"], 0
+
+    async def count() -> None:
+        nonlocal most, before
+        while True:
+            now = answered["default", "hit"]
+            most, before = max(most, now - before), now
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    async with proxy.connect() as client:
+        await client.send(known * 2_000)
+        assert {(await client.read()).body for _ in range(2_000)} == {b"kept"}
+    counting.cancel()
+    a_piece = 8_192 // len(known)
+    assert 0 < most <= 2 * (64 + a_piece)
