@@ -44,7 +44,6 @@ _LINE_OVERHEAD: Final = 130
 Deciding = tuple[bytes, tuple[Line, ...]]
 """The method, and the lines of a request that its answer may depend on, as they came."""
 
-
 Rendered = Callable[[], bytes | None]
 """Renders an answer's head as `Memory.head` has it; None where that cannot be."""
 
@@ -203,7 +202,9 @@ class Recall:
         """Return the names of the fields that decide; None where more than fields does."""
         present = self._near.peek(visit.boarded.key.digest)
         varying = frozenset(name for entry in present for name, _ in entry.stored.selecting)
-        return None if _OF_THE_PEER in varying else _all(visit.boarded.snapshot.deciding, varying)
+        if _OF_THE_PEER in varying or _OF_THE_PEER in visit.boarded.rule.key.headers:
+            return None
+        return _all(visit.boarded.snapshot.deciding, varying)
 
     def _place(self, where: tuple[bool, bytes], names: frozenset[bytes]) -> _Place:
         """Return the place of a target, in which `names` decide, and those that did before."""

@@ -165,6 +165,13 @@ async def test_what_hangs_on_the_peer_is_not_remembered(desk: Desk) -> None:
     assert desk.learn() is None
 
 
+async def test_what_is_keyed_by_the_peer_is_not_remembered(desk: Desk) -> None:
+    """No line of the request tells: of a peer that is not trusted it is the address alone."""
+    desk.play.under({"key": {"headers": ["X-Forwarded-For"]}})
+    await desk.fill()
+    assert desk.learn() is None
+
+
 async def test_large_bodies_are_not_remembered(desk: Desk) -> None:
     await desk.fill(body=b"x" * LARGEST)
     assert desk.holds(desk.learn())

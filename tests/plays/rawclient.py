@@ -185,9 +185,16 @@ class RawClient:
 
 
 @asynccontextmanager
-async def connected(port: int, receive_buffer: int = 2**20) -> AsyncIterator[RawClient]:
-    """Connect to a port of this machine; `receive_buffer` bounds what is taken in unread."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=receive_buffer)
+async def connected(
+    port: int, receive_buffer: int = 2**20, local: str = "127.0.0.1"
+) -> AsyncIterator[RawClient]:
+    """Connect to a port of this machine from its address `local`.
+
+    `receive_buffer` bounds what is taken in unread.
+    """
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, limit=receive_buffer, local_addr=(local, 0)
+    )
     try:
         yield RawClient(reader, writer)
     finally:

@@ -10,7 +10,7 @@ import pytest
 
 from proxy.engine.recall import Memory
 from tests.plays.house import House, house
-from tests.plays.rawclient import RawClient, request
+from tests.plays.rawclient import RawClient, connected, request
 from tests.plays.scripted import ScriptedUpstream, fresh, ok
 from tests.plays.witness import Witness
 
@@ -191,6 +191,25 @@ async def test_a_friend_and_a_stranger_are_not_told_the_same(
                 await client.send(request("/thing", host))
                 assert (await client.read()).body == host.encode()
     assert witness.by_heart == 4
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["by-key", "by-vary"])
+async def test_peers_that_are_told_apart_are_not_told_the_same(
+    upstream: ScriptedUpstream, *, keyed: bool
+) -> None:
+    """What tells them apart is no line of their requests, which are the same byte for byte."""
+    key = {"headers": ["X-Forwarded-For"]} if keyed else {}
+    vary = () if keyed else ("Vary: X-Forwarded-For",)
+    rules = [{"name": "mine", "key": key}]
+    peers = ("127.0.0.1", "127.0.0.2")
+    async with house(upstream.url, rules=rules) as proxy:
+        for peer in peers:
+            upstream.reply(fresh(peer.encode(), *vary))
+        for _ in range(4):
+            for peer in peers:
+                async with connected(proxy.port, local=peer) as client:
+                    await client.send(request("/me"))
+                    assert (await client.read()).body == peer.encode()
 
 
 async def test_the_last_answers_end_their_connections(
