@@ -25,7 +25,6 @@ from proxy.admin import (
 )
 from proxy.admin.auth import Gate
 from proxy.admin.control import Control, Phase
-from proxy.admin.headers import Headers
 from proxy.admin.metrics import CONTENT_TYPE
 
 _ROUTERS: Final = (
@@ -54,7 +53,6 @@ def create_admin(control: Control, gate: Gate) -> FastAPI:
         redirect_slashes=False,  # it would send whoever asks to the Host that they named
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    api.add_middleware(Headers)
     problems.install(api)
     _health(api, control)
     api.include_router(dashboard.router())

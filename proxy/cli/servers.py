@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from proxy.admin.headers import Headers
 from proxy.app import DataPlane, Service
 from proxy.edge.doorway import Doorway
 from proxy.edge.protocol import entrance
@@ -52,8 +53,8 @@ def data_server(service: Service) -> Server:
 
 
 def admin_server(app: Any) -> Server:  # noqa: ANN401 - uvicorn's own type
-    """Return a server of operators."""
-    return _server(app, 1.0, http=entrance(Doorway()), lifespan="off")
+    """Return a server of operators; whoever answers them, browsers are kept in bounds."""
+    return _server(Headers(app), 1.0, http=entrance(Doorway()), lifespan="off")
 
 
 def _server(

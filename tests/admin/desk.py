@@ -11,6 +11,7 @@ import httpx
 from proxy.admin.api import create_admin
 from proxy.admin.auth import Gate, Role, Token
 from proxy.admin.control import Control, Outcome, Phase, Redis, Reloaded
+from proxy.cli.servers import admin_server
 from proxy.engine.entry import Entry
 from proxy.engine.history import History
 from proxy.engine.ledger import Ledger
@@ -125,6 +126,7 @@ class Desk:
             redis=self.redis,
         )
         self.api = create_admin(self.control, Gate(self.tokens, self.clock.now))
+        self.listener: Any = admin_server(self.api).config.app
 
     async def reload(self) -> Reloaded:
         return self.reloaded
@@ -135,7 +137,9 @@ class Desk:
     @asynccontextmanager
     async def client(self, token: str | None = ADMIN) -> AsyncIterator[httpx.AsyncClient]:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        transport = httpx.ASGITransport(self.api, client=(self.peer, 1), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(
+            self.listener, client=(self.peer, 1), raise_app_exceptions=False
+        )
         async with httpx.AsyncClient(
             transport=transport, base_url="http://admin.test", headers=headers
         ) as client:

@@ -64,7 +64,7 @@ def opened(folder: Path) -> Iterator[Stage]:
         catalog, redis = stack.enter_context(_catalog()), stack.enter_context(RedisServer()).url
         flags = ("--upstream", catalog, "--config", str(settings), "--redis", redis)
         one, other = (stack.enter_context(serving(*flags, variables=_VARIABLES)) for _ in range(2))
-        tokenless = stack.enter_context(served(Desk(tokens=()).api))
+        tokenless = stack.enter_context(served(Desk(tokens=()).listener))
         until(_joined, "two replicas that know each other", one)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])

@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from proxy.admin import dashboard
+from proxy.admin.control import Reloaded
 from tests.admin.desk import Desk, problem
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -87,9 +89,25 @@ async def test_there_are_no_other_files(name: str) -> None:
     assert problem(await Desk().get(f"/assets/{name}", token=None))[0] == 404
 
 
+class Broken(Desk):
+    """A desk at which something breaks."""
+
+    async def reload(self) -> Reloaded:
+        raise ZeroDivisionError
+
+
 @pytest.mark.parametrize("path", GUARDED)
 async def test_every_answer_keeps_browsers_in_bounds(path: str) -> None:
-    headers = (await Desk().get(path)).headers
+    bounded((await Desk().get(path)).headers)
+
+
+async def test_so_does_what_is_said_of_a_bug() -> None:
+    answer = await Broken().post("/v1/config/reload")
+    assert answer.status_code == 500
+    bounded(answer.headers)
+
+
+def bounded(headers: httpx.Headers) -> None:
     policy = dict(each.split(" ", 1) for each in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from proxy import upstreams
+from proxy.admin.headers import POLICY
 from proxy.app import Service
 from proxy.cli import servers
 from proxy.cli.listeners import Doors, bind
@@ -69,6 +70,7 @@ def test_a_worker_serves_until_it_is_told_to_go(
     admin = capsys.readouterr().err.split("admin ")[1].split(",")[0]
     supervisor, channel = socket.socketpair()
     answers: list[tuple[int, object]] = []
+    policies: set[str | None] = set()
 
     def look() -> None:
         with supervisor:
@@ -76,6 +78,7 @@ def test_a_worker_serves_until_it_is_told_to_go(
                 for path in ("/livez", "/readyz", "/v1/rules"):
                     answer = httpx.get(f"{admin}{path}")
                     answers.append((answer.status_code, answer.json()))
+                    policies.add(answer.headers.get("content-security-policy"))
             supervisor.send(Order.RELOAD.value + Order.NOW.value)
             supervisor.recv(1)
 
@@ -89,6 +92,7 @@ def test_a_worker_serves_until_it_is_told_to_go(
         (503, {"status": "not ready", "workers": [1]}),
     ]
     assert answers[2][0] == 200
+    assert policies == {POLICY}
 
 
 @pytest.mark.usefixtures("_log")
