@@ -133,8 +133,8 @@ class Joined:
         if "key" in asked:
             return await self._joint(lambda each: joining.under_key(each, int(limit)))(request)
         at, number = divmod(int(cursor), self._peers.size)
-        url = request.url.include_query_params(cursor=at)
-        reply = await self._peers.one(number, await _question(request, url), ASKING)
+        target = str(URL(_target(request)).include_query_params(cursor=at))
+        reply = await self._peers.one(number, await _question(request, target), ASKING)
         if isinstance(reply, Silence):
             return _json(joining.page({"entries": [], "cursor": None}, number, self._peers.size))
         if not reply.is_ok:
@@ -167,13 +167,18 @@ class _Heard:
         return self._messages.popleft() if self._messages else await self._receive()
 
 
-async def _question(request: Request, url: URL | None = None) -> Question:
-    url = url or request.url
-    target = f"{url.path}?{url.query}" if url.query else url.path
-    sent = request.headers
+async def _question(request: Request, target: str | None = None) -> Question:
+    target, sent = target or _target(request), request.headers
     fields = {name: sent[name].strip() for name in _PASSED_ON if name in sent}
     peer = request.client.host if request.client else ""
     return Question(request.method, target, fields, await _body(request), peer)
+
+
+def _target(request: Request) -> str:
+    """Return what was asked for as it was written; `request.url` is what Host makes of it."""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 async def _body(request: Request) -> bytes:

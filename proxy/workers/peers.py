@@ -91,11 +91,12 @@ class Peers:
         """Ask one worker, and wait `patience` seconds at most."""
         url = f"http://worker{question.target}"
         fields = {**question.fields, _PEER: question.peer, "connection": "close"}
+        headers = httpx.Headers(fields, encoding="latin-1")  # any byte that came in one
         client = self._clients[number]
         try:
             async with asyncio.timeout(patience):
                 response = await client.request(
-                    question.method, url, headers=fields, content=question.body
+                    question.method, url, headers=headers, content=question.body
                 )
         except TimeoutError:
             return Silence.STUCK

@@ -39,7 +39,8 @@ class Worker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = await request.body()
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        path, query = scope["raw_path"].decode(), scope["query_string"].decode()
+        target = f"{path}?{query}" if query else path
         peer = request.client.host if request.client else ""
         self.asked.append((target, peer, request.headers.get("authorization", ""), body))
         if self.hold is not None:
@@ -108,6 +109,19 @@ async def test_a_question_reaches_each_as_its_callers(crew: Set) -> None:
     }
     asked = [("/v1/config/reload", "192.0.2.7", "Bearer x", b"")]
     assert crew.first.asked == crew.second.asked == asked
+
+
+async def test_a_question_is_passed_on_byte_for_byte(crew: Set) -> None:
+    headers = {b"Host": b"x/v1/config?\xff", b"Authorization": b"Bearer \xff"}
+    crew.answer({"rules": []}, {"rules": []})
+    answer = await crew.client.get("/v1/quarantine?a=%0a", headers=headers)
+    assert answer.status_code == 200
+    await crew.client.delete("/v1/quarantine/a%0A%3Fb", headers=headers)
+    asked = [(target, sent) for target, _, sent, _ in crew.first.asked]
+    assert asked == [
+        ("/v1/quarantine?a=%0a", "Bearer \xff"),
+        ("/v1/quarantine/a%0A%3Fb", "Bearer \xff"),
+    ]
 
 
 async def test_a_refusal_is_passed_on(crew: Set) -> None:
