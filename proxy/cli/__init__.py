@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from proxy import __version__
+from proxy.cli.shown import echo
 from proxy.errors import SidecacheError
 
 VERBS: Final = (
@@ -23,7 +24,7 @@ class _Told(click.ClickException):
 
     def show(self, file: object = None) -> None:
         del file
-        click.echo(self.message, err=True)
+        echo(self.message, err=True)
 
 
 class _Verbs(click.Group):

@@ -10,6 +10,7 @@ import orjson
 
 from proxy.cli.options import admin_option
 from proxy.cli.remote import Json, remote
+from proxy.cli.shown import echo
 
 
 @click.command()
@@ -29,7 +30,7 @@ def advice(*, rule: str | None, as_json: bool, admin: str) -> None:
         return
     for one in rules:
         if one["requests"] or rule:
-            click.echo("\n".join(_lines(one)))
+            echo("\n".join(_lines(one)))
 
 
 def _lines(one: Json) -> Iterator[str]:

@@ -11,6 +11,7 @@ import click
 import orjson
 
 from proxy.cli.options import Seconds
+from proxy.cli.shown import echo
 from proxy.errors import ConfigError, SidecacheError
 from proxy.loadtest.client import Client, client
 from proxy.loadtest.comparing import differences
@@ -64,7 +65,10 @@ def bench(  # noqa: PLR0913 - one argument a flag
     asked = Asked("HEAD" if head else "GET", tuple(map(_line, headers)))
     wanted = pairs(urls, _read(paths), direct, asked)
     report = asyncio.run(_tried(wanted, concurrency, duration / rounds, rounds))
-    click.echo(orjson.dumps(plain(report)) if as_json else "\n".join(lines(report)))
+    if as_json:
+        click.echo(orjson.dumps(plain(report)))
+    else:
+        echo("\n".join(lines(report)))
     ctx.exit(1 if report.flawed else 0)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from proxy.cli.options import config_option
+from proxy.cli.shown import echo
 from proxy.errors import ConfigError
 from proxy.openapi import text
 from proxy.openapi.checks import Finding, Kind, Ruled, findings
@@ -48,10 +49,10 @@ def check_openapi(
         return
     told = [each for each in _checked(config, found.operations) if each.kind.value not in ignore]
     for finding in told:
-        click.echo(": ".join(filter(None, (finding.where, finding.text))))
+        echo(": ".join(filter(None, (finding.where, finding.text))))
     if told:
         ctx.exit(1)
-    click.echo(f"{config}: agrees with {name} ({len(found.operations)} operations)")
+    echo(f"{config}: agrees with {name} ({len(found.operations)} operations)")
 
 
 def _checked(config: Path, operations: tuple[Operation, ...]) -> list[Finding]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from proxy.cli.options import config_option
+from proxy.cli.shown import echo
 from proxy.engine.answer import Account
 from proxy.engine.boarding import Boarded, board, early
 from proxy.engine.keeping import admitted, home_of
@@ -63,7 +64,7 @@ def explain(
     told = [*_about_request(boarded), *_about_response(boarded, head, now, given=bool(response))]
     width = max(len(label) for label, _ in told)
     for label, text in told:
-        click.echo(f"{label:<{width}}  {text}")
+        echo(f"{label:<{width}}  {text}")
 
 
 def _request(method: str, url: str, headers: tuple[str, ...]) -> Request:

@@ -13,6 +13,7 @@ import orjson
 from proxy.admin.refused import TITLES
 from proxy.cli.options import Seconds, admin_option
 from proxy.cli.remote import Json, Remote, RemoteError, remote
+from proxy.cli.shown import echo
 
 UNCONFIRMED: Final = 2
 """The exit status of a purge that was accepted but not confirmed by all in time."""
@@ -81,7 +82,10 @@ def purge(
             _fail(ctx, error, as_json=as_json)
         if asked["wait"] == "all" and not asked["dry_run"]:
             receipt = _waited(api, receipt, until)
-    click.echo(orjson.dumps(receipt) if as_json else _told(receipt))
+    if as_json:
+        click.echo(orjson.dumps(receipt))
+    else:
+        echo(_told(receipt))
     if receipt.get("state") == "pending" and asked["wait"] == "all":
         ctx.exit(UNCONFIRMED)
 
@@ -92,7 +96,7 @@ def _fail(ctx: click.Context, error: RemoteError, *, as_json: bool) -> NoReturn:
         click.echo(orjson.dumps(error.problem))
     if not _holds_there(error.problem):
         raise error
-    click.echo(str(error), err=True)
+    echo(str(error), err=True)
     ctx.exit(UNCONFIRMED)
 
 

@@ -12,6 +12,7 @@ import click
 
 from proxy.cli.options import admin_option
 from proxy.cli.remote import Json, Remote, RemoteError, remote
+from proxy.cli.shown import echo
 
 _MOST: Final = 1_000
 _LARGEST: Final = 500_000
@@ -102,5 +103,5 @@ def _failed(one: Json) -> bool:
     """Tell whether a URL failed, and say so."""
     failed: bool = one["outcome"] == "error" or one["status"] >= 400  # noqa: PLR2004 - 4xx and 5xx
     if failed:
-        click.echo(f"{one['status']} {one['reason']}: {one['url']}", err=True)
+        echo(f"{one['status']} {one['reason']}: {one['url']}", err=True)
     return failed

@@ -14,8 +14,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-import click
-
 from proxy import logs
 from proxy.app import Service
 from proxy.cli.ending import Ending
@@ -27,6 +25,7 @@ from proxy.cli.servers import (
     run_to_its_end,
     spare_the_collector,
 )
+from proxy.cli.shown import echo
 from proxy.errors import ConfigError, SidecacheError
 from proxy.identity import Identity
 from proxy.reload import Source, Written, carried_over
@@ -140,7 +139,7 @@ class Crew:
             data = self._data.keep(place)
             service = Service(settings, self._source.name, own=own, source=self._source)
         except SidecacheError as error:
-            click.echo(str(error), err=True)
+            echo(str(error), err=True)
             return 1
         service.log_to_stdout()
         run_to_its_end(self._serve(service, place, data, channel))

@@ -20,6 +20,8 @@ READING: Final = frozenset({"GET", "HEAD"})
 WRITING: Final = frozenset({"PUT", "POST", "DELETE", "PATCH"})
 MOST: Final = 5_000
 """Operations of a document, each counted once a server's path."""
+LONGEST: Final = 8_192
+"""Characters of a server's URL, its variables filled in."""
 
 _SHOWN: Final = 60
 _EVENTS: Final = "text/event-stream"
@@ -148,9 +150,12 @@ def _bases(document: Document, item: Json, told: Json, where: str) -> Sequence[s
 def _base(document: Document, server: object, where: str) -> str:
     told = document.mapping(server, f"{where}.servers")
     url = str(told.get("url", ""))
-    for name, variable in document.mapping(told.get("variables"), f"{where}.servers").items():
-        default = document.mapping(variable, f"{where}.servers").get("default", "")
-        url = url.replace(f"{{{name}}}", str(default))
+    for name, given in document.mapping(told.get("variables"), f"{where}.servers").items():
+        default = document.mapping(given, f"{where}.servers").get("default", "")
+        variable, value = f"{{{name}}}", str(default)
+        if len(url) + url.count(variable) * len(value) > LONGEST:
+            raise document.refused(f"{where}.servers", f"a URL is longer than {LONGEST} characters")
+        url = url.replace(variable, value)
     try:
         path = urlsplit(url).path.rstrip("/")
     except ValueError as error:

@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from proxy.errors import ConfigError
 from proxy.openapi.operations import READING, WRITING, Declared, Operation
 from proxy.openapi.shapes import Shape, Steps, covers, meet, text_of, weight
 from proxy.rules.paths import Wild
+
+MOST_BETWEEN: Final = 10_000
+"""Overlaps of routes: two lists of routes may have as many as their product."""
 
 _FORBIDDING: Final = ("no-store", "private")
 
@@ -39,7 +43,10 @@ def writing(operations: Iterable[Operation]) -> list[Route]:
 
 
 def reading(operations: Iterable[Operation]) -> list[Route]:
-    """Return the routes of what GET and HEAD ask for, those between them included."""
+    """Return the routes of what GET and HEAD ask for, those between them included.
+
+    Raises ConfigError where those are too many for any file.
+    """
     routes = [_judged(r) for r in _grouped(op for op in operations if op.method in READING)]
     off = [route for route in routes if route.off]
     kept = [_apart(route, off) for route in routes if not route.off]
@@ -88,6 +95,8 @@ def _between(off: Sequence[Route], kept: Sequence[Route], known: set[Steps]) -> 
             if met and met not in {steps, other.shape.steps} and met not in known:
                 why = f"{other.shape.text} and {route.shape.text} overlap here"
                 found[met] = Route(_plain(met), (), why)
+                if len(found) > MOST_BETWEEN:
+                    raise ConfigError(f"more than {MOST_BETWEEN} overlaps of paths; split the file")
     return list(found.values())
 
 

@@ -206,3 +206,21 @@ def test_what_is_wrong_is_told(arguments: list[str], given: bytes | None, told: 
     ended = check(*arguments, given=given)
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert ended.stderr.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (b'{"openapi": "\\u001b]0;me\\u0007"}', "-: openapi: ?]0;me? is not read"),
+        (small().replace(b"X-Key", b'"k\\e[2J"'), "takes header k?[2j"),
+    ],
+    ids=["an-error", "a-finding"],
+)
+def test_no_document_commands_a_terminal(written: Path, given: bytes, told: str) -> None:
+    written.write_text(
+        "upstream: {url: http://a.test}\n"
+        "rules: [{name: items, match: {path: /items/*}, credentials: share}]\n"
+    )
+    found = check("-", "--config", str(written), given=given)
+    assert found.exit_code == 1
+    assert told in found.output

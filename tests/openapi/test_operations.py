@@ -228,6 +228,13 @@ def test_what_meets_two_patterns(one: str, other: str, both: str | None) -> None
         assert all(weight(expected) > weight(e) for e in (first, second) if e != expected)
 
 
+NESTED: Json = {
+    "url": "{a}" * 500,
+    "variables": {"a": {"default": "{b}" * 500}, "b": {"default": "b" * 500}},
+}
+"""A server whose variables would make a URL of many megabytes of each other."""
+
+
 @pytest.mark.parametrize(
     ("found", "told"),
     [
@@ -253,6 +260,10 @@ def test_what_meets_two_patterns(one: str, other: str, both: str | None) -> None
         (
             document(paths={"/a": {"get": {}}}, servers=[{"url": "http://[a"}]),
             "paths./a.get.servers: 'http://[a' is no URL",
+        ),
+        (
+            document(paths={"/a": {"get": {}}}, servers=[NESTED]),
+            "paths./a.get.servers: a URL is longer than 8192 characters",
         ),
     ],
 )

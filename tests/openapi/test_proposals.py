@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.errors import ConfigError
 from proxy.openapi.checks import Ruled, findings
 from proxy.openapi.operations import Operation
 from proxy.openapi.proposals import Proposal, proposals
@@ -184,6 +185,14 @@ def test_what_the_payments_api_declares() -> None:
         assert rule(made, path).off
     for path in ("/v1/currencies", "/v1/currencies/{code}", "/v1/status/{region}"):
         assert not rule(made, path).off
+
+
+def test_there_is_a_limit_to_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.openapi.routes.MOST_BETWEEN", 3)
+    personal: Json = {f"/{at}/{{x}}": {"get": {"security": [{"key": []}]}} for at in range(2)}
+    paths: Json = personal | {f"/{{y}}/{at}": {"get": {}} for at in range(2)}
+    with pytest.raises(ConfigError, match="more than 3 overlaps of paths; split the file"):
+        proposals(read({"openapi": "3.0.0", "paths": paths}).operations)
 
 
 def test_no_text_of_the_document_breaks_out_of_its_place() -> None:
