@@ -2,8 +2,10 @@
 
 An answer that is another than the stored one has mostly changed since. So it is only a suspicion,
 until another caller hits the same key: then both are asked in turn. Where each gets an answer of
-their own, the same one each time, time does not explain it, and the key is wrong. The request of a
-suspicion is held for a minute at most, and nothing of it but names goes anywhere but upstream.
+their own, the same one each time, time does not explain it, and the key is wrong. That credentials
+are why, an answer shows that is another one without them: anybody can bring some that are refused.
+The request of a suspicion is held for a minute at most, and nothing of it but names goes anywhere
+but upstream.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ from proxy.errors import SidecacheError, UpstreamBusy
 from proxy.http.message import Fields, Request
 from proxy.policy.stored import Selecting
 from proxy.policy.validation import whole
-from proxy.rules.comparison import Finding, Parts, differing, finding, parts_of
+from proxy.rules.comparison import Parts, differing, is_personal, nobodys, parts_of
 from proxy.rules.keys import Key
 from proxy.rules.rule import Rule
 
@@ -41,6 +43,9 @@ While two releases of the upstream answer by chance, half of the time each, this
 4,096 times.
 """
 
+_REFUSED: Final = 400
+"""Statuses from here on refuse a request."""
+
 _Place = tuple[Key, Selecting]
 """The key of an answer, and what selects it among its variants."""
 
@@ -53,12 +58,21 @@ class _Incomparable(SidecacheError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Suspicion:
-    """A caller whose own answer was another than the one that was given."""
+class _Said:
+    """What the upstream says: its digest and status, and whether it is the stored answer."""
+
+    print: bytes
+    status: int
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """A caller, and what the upstream says to them: under suspicion, not what they were given."""
 
     boarded: Boarded
     parts: Parts
-    print: bytes
+    said: _Said
 
 
 def sampled(boarded: Boarded) -> bool:
@@ -76,7 +90,7 @@ class Verifying:
         self._stats = stats
         self._condemn = condemn
         self._running = 0
-        self._suspicions: OrderedDict[_Place, _Suspicion] = OrderedDict()
+        self._suspicions: OrderedDict[_Place, tuple[_Caller, asyncio.TimerHandle]] = OrderedDict()
 
     def hit(self, visit: Visit, entry: Entry) -> None:
         """Take note of a hit; if it is of the sample, hold it against the upstream's answer."""
@@ -99,7 +113,7 @@ class Verifying:
 
         Under suspicion everybody is, but for whoever is the reason for it.
         """
-        suspicion = self._suspicions.get(_place(boarded, entry))
+        suspicion = self._suspected(_place(boarded, entry))
         if suspicion is None and self._clock.draw() >= boarded.rule.terms.watch.verify:
             return None
         parts = parts_of(boarded.came, SECRET)
@@ -108,62 +122,86 @@ class Verifying:
     def _ended(self, _: object) -> None:
         self._running -= 1
 
-    def _suspect(self, place: _Place, suspicion: _Suspicion) -> None:
-        """Wait for another caller for a while; who does not come leaves it at a change since."""
-        self._suspicions[place] = suspicion
-        if len(self._suspicions) > MOST_SUSPICIONS:
-            self._suspicions.popitem(last=False)
-        asyncio.get_running_loop().call_later(HELD, self._forget, place, suspicion)
+    def _suspected(self, place: _Place) -> _Caller | None:
+        found = self._suspicions.get(place)
+        return None if found is None else found[0]
 
-    def _forget(self, place: _Place, suspicion: _Suspicion) -> None:
-        if self._suspicions.get(place) is suspicion:
-            del self._suspicions[place]
+    def _suspect(self, place: _Place, caller: _Caller) -> None:
+        """Wait for another caller for a while; who does not come leaves it at a change since."""
+        timer = asyncio.get_running_loop().call_later(HELD, self._forget, place)
+        self._suspicions[place] = caller, timer
+        if len(self._suspicions) > MOST_SUSPICIONS:
+            self._forget(next(iter(self._suspicions)))
+
+    def _forget(self, place: _Place) -> None:
+        _, timer = self._suspicions.pop(place)
+        timer.cancel()  # or it would end the next one there
 
     async def _verified(self, boarded: Boarded, entry: Entry, parts: Parts) -> None:
         """Ask as this caller did, and compare; then, under suspicion, with another caller's."""
         try:
-            print_, same = await self._asked(boarded, entry)
+            said = await self._asked(_plain(boarded), boarded, entry)
         except UpstreamBusy:
             self._stats.verifications_dropped += 1
             return
         except SidecacheError:
             self._stats.verifications_failed += 1
             return
-        self._stats.compared(boarded.rule.name, same=same)
-        place, own = _place(boarded, entry), _Suspicion(boarded, parts, print_)
-        other = self._suspicions.get(place)
-        if other is None and not same:
+        self._stats.compared(boarded.rule.name, same=said.same)
+        place, own = _place(boarded, entry), _Caller(boarded, parts, said)
+        other = self._suspected(place)
+        if other is None and not said.same:
             self._suspect(place, own)
         elif other is not None and other.parts != parts:
-            del self._suspicions[place]
-            if other.print != print_ and await self._apart(other, own, entry):
-                self._blame(boarded.rule, differing(other.parts, parts))
+            self._forget(place)
+            if other.said.print != said.print and await self._apart(other, own, entry):
+                await self._blame(boarded.rule, (other, own), entry)
 
-    def _blame(self, rule: Rule, names: tuple[str, ...]) -> None:
+    async def _blame(self, rule: Rule, two: tuple[_Caller, _Caller], entry: Entry) -> None:
         """Count what was shown, and have a rule condemned that mixes callers."""
-        self._stats.mismatched(rule.name, names)
-        if finding(names) is Finding.CREDENTIALS:
+        names = differing(two[0].parts, two[1].parts)
+        personal = any(map(is_personal, names)) and await self._is_personal(two, entry)
+        if not personal:
+            names = tuple(name for name in names if not is_personal(name))
+        if names:
+            self._stats.mismatched(rule.name, names)
+        if personal:
             self._condemn(rule, names)
 
-    async def _apart(self, one: _Suspicion, other: _Suspicion, entry: Entry) -> bool:
+    async def _is_personal(self, two: tuple[_Caller, _Caller], entry: Entry) -> bool:
+        """Tell whether one of two has an answer, and no mere refusal, because of credentials."""
+        for each in two:
+            if each.said.status >= _REFUSED:
+                continue
+            try:
+                said = await self._asked(nobodys(_plain(each.boarded)), each.boarded, entry)
+            except _Incomparable:
+                return True
+            except SidecacheError:
+                return False
+            if said.print != each.said.print:
+                return True
+        return False
+
+    async def _apart(self, one: _Caller, other: _Caller, entry: Entry) -> bool:
         """Ask two callers in turn; True where each gets the same answer as before each time."""
         for _ in range(ROUNDS):
             for each in (one, other):
                 try:
-                    print_, _ = await self._asked(each.boarded, entry)
+                    said = await self._asked(_plain(each.boarded), each.boarded, entry)
                 except SidecacheError:
                     return False
-                if print_ != each.print:
+                if said.print != each.said.print:
                     return False
         return True
 
-    async def _asked(self, boarded: Boarded, entry: Entry) -> tuple[bytes, bool]:
-        """Return a digest of what the upstream says now, and whether that is the stored answer.
+    async def _asked(self, request: Request, boarded: Boarded, entry: Entry) -> _Said:
+        """Return what the upstream says now.
 
         Raises `SidecacheError` where it says nothing that could be compared.
         """
         terms = boarded.rule.terms
-        outbound = Outbound(_plain(boarded), None, terms.timeouts, repeatable=True, patient=False)
+        outbound = Outbound(request, None, terms.timeouts, repeatable=True, patient=False)
         inbound = await self._upstream.send(outbound)
         try:
             head, stored = inbound.head, entry.stored
@@ -180,7 +218,7 @@ class Verifying:
             await inbound.aclose()
         same = same and printing.size == len(entry.body) and head.status == stored.status
         same = same and head.fields.joined(b"location") == stored.fields.joined(b"location")
-        return printing.print(), same
+        return _Said(printing.print(), head.status, same)
 
 
 def _coding(fields: Fields) -> bytes | None:

@@ -34,6 +34,8 @@ CREDENTIALS: Final = frozenset(
 )
 """Fields that say who asks; every cookie may, too."""
 
+_PERSONAL_FIELDS: Final = frozenset({b"cookie", *(name.encode() for name in CREDENTIALS)})
+
 _NOT_SHAPING: Final = ALWAYS_PASS | {
     *(b"cookie", b"connection", b"content-length", b"priority", b"dnt"),
     *(b"x-request-id", b"x-correlation-id", b"request-id", b"x-amzn-trace-id", b"baggage"),
@@ -84,8 +86,17 @@ def differing(one: Parts, other: Parts) -> tuple[str, ...]:
 
 def finding(names: Iterable[str]) -> Finding:
     """Return what a stored answer is called that was another's because of these parts."""
-    personal = any(name in CREDENTIALS or name.startswith("cookie ") for name in names)
-    return Finding.CREDENTIALS if personal else Finding.REQUEST
+    return Finding.CREDENTIALS if any(map(is_personal, names)) else Finding.REQUEST
+
+
+def is_personal(name: str) -> bool:
+    """Tell whether a part says who asks."""
+    return name in CREDENTIALS or name.startswith("cookie ")
+
+
+def nobodys(request: Request) -> Request:
+    """Return the request without the parts that say who asks."""
+    return request.having(request.fields.without(_PERSONAL_FIELDS))
 
 
 def returned(earlier: Sequence[Sighting], new: Sighting) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A sample of hits is verified, and a rule that mixes callers is quarantined; scripted plays."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -23,8 +24,25 @@ def own(request: Request) -> Reply:
     return reply(200, FRESH, body=b"of " + who)
 
 
-DUEL: list[Step] = [own] * (1 + 2 * ROUNDS)
-"""A second caller's answer, and then the two in turn."""
+DUEL: list[Step] = [own] * (1 + 2 * ROUNDS + 1)
+"""A second caller's answer, then the two in turn, and then the first one without credentials."""
+
+
+def guarded(request: Request) -> Reply:
+    """Answer everybody alike, but refuse credentials that are nobody's."""
+    known = request.fields.first(b"authorization") in {None, b"ann"}
+    return reply(200, FRESH, body=b"for all") if known else reply(401)
+
+
+def members(request: Request) -> Reply:
+    """Answer one caller alone."""
+    known = request.fields.first(b"authorization") == b"ann"
+    return reply(200, FRESH, body=b"of ann") if known else reply(401)
+
+
+def worded(request: Request) -> Reply:
+    """Answer by what nobody's credentials have a part in."""
+    return reply(200, FRESH, body=request.fields.first(b"x-words") or b"")
 
 
 def found(play: Play) -> dict[str, int]:
@@ -210,7 +228,61 @@ async def test_few_suspicions_are_held(play: Play, monkeypatch: pytest.MonkeyPat
         await play.get(target=target)
         await settle()
     held = play.corridor._verifying._suspicions  # noqa: SLF001 - requests are held in it
-    assert [each.boarded.came.target for each in held.values()] == [b"/b"]
+    assert [each.boarded.came.target for each, _ in held.values()] == [b"/b"]
+
+
+async def test_of_suspicions_given_up_nothing_is_held(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timer would hold the request for a minute, however many there are."""
+    monkeypatch.setattr(verifying, "MOST_SUSPICIONS", 0)
+    play.under(SHARED)
+    play.script(reply(200), reply(200, body=b"new"))
+    for _ in range(2):
+        await play.get(target="/given-up")
+    await settle()
+    assert found(play) == {"different": 1}
+    callers = (each for each in gc.get_objects() if isinstance(each, verifying._Caller))  # noqa: SLF001 - what is held
+    assert b"/given-up" not in [each.boarded.came.target for each in callers]
+
+
+@pytest.mark.parametrize("other", [(), ("Authorization: ann",)], ids=["nobody", "a-caller"])
+async def test_credentials_that_are_refused_condemn_no_rule(
+    play: Play, other: tuple[str, ...]
+) -> None:
+    """Whoever likes can send some; what they were given is for all."""
+    play.under(SHARED)
+    play.script(guarded)
+    await play.get()
+    await hit(play, "junk", guarded)
+    play.script(*([guarded] * (1 + 2 * ROUNDS + 1)))  # the last without any credentials
+    await play.get(*other)
+    await settle()
+    assert not play.upstream.script
+    assert found(play) == {"same": 1, "different": 1}
+    assert play.corridor.snapshot.quarantined == frozenset()
+
+
+@pytest.mark.parametrize("last", [members, reply(500)], ids=["refused", "no-answer"])
+async def test_what_is_refused_to_all_but_one_condemns_a_rule(play: Play, last: Step) -> None:
+    play.under(SHARED)
+    await fill(play, FRESH)
+    await hit(play, "bob", members)
+    await hit(play, "ann", *([members] * (1 + 2 * ROUNDS)), last)
+    assert play.corridor.snapshot.quarantined == {"rule-0"}
+
+
+@pytest.mark.parametrize("last", [[worded] * 2, [failing(UpstreamBusy("full"))]])
+async def test_credentials_beside_the_reason_condemn_no_rule(play: Play, last: list[Step]) -> None:
+    play.under(SHARED)
+    play.script(worded)
+    await play.get()
+    for caller, steps in (("bob", [worded]), ("cat", [worded] * (1 + 2 * ROUNDS) + last)):
+        play.script(*steps)
+        await play.get(f"Authorization: {caller}", f"X-Words: {caller}")
+        await settle()
+    assert play.stats.rules["rule-0"].mismatches == {("x-words",): 1}
+    assert play.corridor.snapshot.quarantined == frozenset()
 
 
 async def test_what_differs_by_other_parts_is_told_and_goes_on(play: Play) -> None:
