@@ -30,7 +30,8 @@ class Document:
     def checked(self) -> "Document":
         """Return itself; raises ConfigError where it is of another kind, or another version."""
         if "swagger" in self.data:
-            told = f"Swagger {self.data['swagger']} is not read; convert it to OpenAPI 3"
+            given = self.text(self.data["swagger"], "swagger")
+            told = f"Swagger {given} is not read; convert it to OpenAPI 3"
             raise self.refused("swagger", told)
         version = self.data.get("openapi")
         if not isinstance(version, str | float | int):
@@ -53,6 +54,17 @@ class Document:
         if not isinstance(value, list):
             raise self.refused(where, "should be a list")
         return value
+
+    def text(self, value: object, where: str) -> str:
+        """Return a value as text; None is an empty one.
+
+        A list is none: a few aliases of one another would be gigabytes as text.
+        """
+        if value is None:
+            return ""
+        if not isinstance(value, str | int | float):
+            raise self.refused(where, "should be text")
+        return str(value)
 
     def overlaid(self, value: object, where: str) -> Json:
         """Return a mapping with what it refers to below it, as a path item has it."""
@@ -77,7 +89,8 @@ class Document:
 
     def _at(self, reference: object, where: str) -> object:
         """Return what a reference within the document names (RFC 6901 §6)."""
-        if not isinstance(reference, str) or reference[:1] != "#":
+        reference = self.text(reference, f"{where}.{_REFERENCE}")
+        if reference[:1] != "#":
             remedy = "bundle the document into one file first"
             raise self.refused(where, f"{reference!r} leads out of the document; {remedy}")
         value: object = self.data

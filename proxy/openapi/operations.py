@@ -131,12 +131,17 @@ def _add(
                 parameters.asked(document, (item, told), where),
                 security.security(document, told, where),
                 _answered(document, told.get("responses"), f"{where}.responses"),
-                tuple(str(tag) for tag in document.items(told.get("tags"), f"{where}.tags")),
+                _tags(document, told, where),
                 has_body="requestBody" in told,
                 deprecated=bool(told.get("deprecated")),
-                name=str(told.get("operationId") or told.get("summary") or ""),
+                name=document.text(told.get("operationId") or told.get("summary"), where),
             )
         )
+
+
+def _tags(document: Document, told: Json, where: str) -> tuple[str, ...]:
+    place = f"{where}.tags"
+    return tuple(document.text(tag, place) for tag in document.items(told.get("tags"), place))
 
 
 def _bases(document: Document, item: Json, told: Json, where: str) -> Sequence[str]:
@@ -149,10 +154,10 @@ def _bases(document: Document, item: Json, told: Json, where: str) -> Sequence[s
 
 def _base(document: Document, server: object, where: str) -> str:
     told = document.mapping(server, f"{where}.servers")
-    url = str(told.get("url", ""))
+    url = document.text(told.get("url"), f"{where}.servers")
     for name, given in document.mapping(told.get("variables"), f"{where}.servers").items():
-        default = document.mapping(given, f"{where}.servers").get("default", "")
-        variable, value = f"{{{name}}}", str(default)
+        default = document.mapping(given, f"{where}.servers").get("default")
+        variable, value = f"{{{name}}}", document.text(default, f"{where}.servers")
         if len(url) + url.count(variable) * len(value) > LONGEST:
             raise document.refused(f"{where}.servers", f"a URL is longer than {LONGEST} characters")
         url = url.replace(variable, value)

@@ -79,14 +79,14 @@ def asked(document: Document, holders: Iterable[Json], where: str) -> Asked:
             told = document.mapping(each, place)
             if "name" not in told or "in" not in told:
                 raise document.refused(place, "has no name, or does not say where it is")
-            found[str(told["in"]), _folded(told)] = told, place
+            kind, name = (document.text(told[each], place) for each in ("in", "name"))
+            found[kind, _folded(kind, name)] = told, place
     return _sorted(document, found)
 
 
-def _folded(told: Json) -> str:
+def _folded(kind: str, name: str) -> str:
     """Return a parameter's name as it is compared: that of a field in lower case (9110 §5.1)."""
-    name = str(told["name"])
-    return name.lower() if told["in"] == "header" else name
+    return name.lower() if kind == "header" else name
 
 
 def _sorted(document: Document, found: dict[tuple[str, str], tuple[Json, str]]) -> Asked:
@@ -144,7 +144,8 @@ def _is_scalar(document: Document, schema: object, where: str, depth: int) -> bo
     told = document.mapping(schema, where)
     types = told.get("type")
     if types is not None:
-        return set(types if isinstance(types, list) else [types]) <= _SCALARS
+        named = types if isinstance(types, list) else [types]
+        return all(isinstance(each, str) and each in _SCALARS for each in named)
     if "enum" in told or "const" in told:
         return not any(isinstance(value, dict) for value in _allowed(document, told, where))
     return any(

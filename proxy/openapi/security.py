@@ -74,7 +74,7 @@ def _credentials(document: Document, name: str, where: str) -> Iterator[Credenti
         case (("http" | "oauth2" | "openIdConnect"), _):
             yield Credential(Via.AUTHORIZATION)
         case "apiKey", ("header" | "cookie" | "query") as place:
-            field = str(scheme.get("name", ""))
+            field = document.text(scheme.get("name"), f"{where}.security.{name}")
             if place == "header" and field.lower() == "authorization":
                 yield Credential(Via.AUTHORIZATION)
             else:

@@ -265,6 +265,14 @@ NESTED: Json = {
             document(paths={"/a": {"get": {}}}, servers=[NESTED]),
             "paths./a.get.servers: a URL is longer than 8192 characters",
         ),
+        ({"swagger": []}, "swagger: should be text"),
+        (document(paths={"/a": {"$ref": []}}), "paths./a.$ref: should be text"),
+        (document(paths={"/a": {"get": {"summary": [1]}}}), "paths./a.get: should be text"),
+        (document(paths={"/a": {"get": {"tags": [{}]}}}), "paths./a.get.tags: should be text"),
+        (
+            document(paths={"/a": {"get": {"parameters": [{"name": [], "in": "query"}]}}}),
+            "paths./a.get.parameters[0]: should be text",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_told(found: Json, told: str) -> None:
@@ -321,3 +329,16 @@ def test_text_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():
         with pytest.raises(ConfigError, match=told):
             text.parse(given, "a")
+
+
+def test_aliases_of_one_another_are_never_written_out() -> None:
+    doubled = "".join(f"x{at}: &x{at} [*x{at - 1}, *x{at - 1}]\n" for at in range(1, 60))
+    bomb = f"openapi: 3.0.0\nx0: &x0 [a]\n{doubled}paths: {{/a: {{get: {{operationId: *x59}}}}}}"
+    with pytest.raises(ConfigError, match=r"a\.get: should be text"):
+        read(text.parse(bomb, "a"))
+
+
+def test_a_type_that_is_none_may_be_an_object() -> None:
+    schema = {"type": [{"a": 1}]}
+    found = of({"parameters": [{"name": "q", "in": "query", "schema": schema}]})
+    assert found.asked.query is None
