@@ -6,14 +6,13 @@ behind any answer.
 """
 
 import re
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import orjson
 from starlette.datastructures import URL
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,15 +28,13 @@ PROBING: Final = 1.0
 ASKING: Final = 30.0
 """Seconds that a worker may take for anything else: the settings may be large."""
 
-LARGEST: Final = 1_048_576
-"""Bytes of a body that are looked into; a larger one is refused by whom it is passed to."""
-
 _PASSED_ON: Final = ("host", "authorization", "content-type")
+_OK: Final = 200
 _QUARANTINE: Final = "/v1/quarantine"
 _DECIMAL: Final = re.compile(r"[0-9]{1,16}")
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-Handler = Callable[[Request], Awaitable[Response | None]]
+Handler = Callable[[Request], Awaitable[ASGIApp | None]]
 Joining = Callable[[joining.Each], joining.Json]
 Replies = Mapping[int, Reply | Silence]
 
@@ -70,12 +67,8 @@ class Joined:
         if handler is None:
             await self._own(scope, receive, send)
             return
-        heard = _Heard(receive)
-        try:
-            response = await handler(Request(scope, heard))
-        except ClientDisconnect:
-            return
-        await (response or self._own)(scope, heard.again, send)
+        response = await handler(Request(scope, receive))
+        await (response or self._own)(scope, receive, send)
 
     def _handler(self, method: str, path: str) -> Handler | None:
         if method == "DELETE" and path.startswith(f"{_QUARANTINE}/"):
@@ -86,20 +79,20 @@ class Joined:
 
     async def _alive(self, request: Request) -> Response:
         """Tell whether none is stuck; one that has died is replaced without anybody's help."""
-        replies = await self._peers.all(await _question(request), PROBING)
+        replies = await self._peers.all(_question(request), PROBING)
         stuck = [number for number, reply in replies.items() if reply is Silence.STUCK]
         return _status("alive", stuck)
 
     def _all_of(self, word: str) -> Handler:
         async def answer(request: Request) -> Response:
-            replies = await self._peers.all(await _question(request), PROBING)
+            replies = await self._peers.all(_question(request), PROBING)
             return _status(word, [n for n, reply in replies.items() if not _ok(reply)])
 
         return answer
 
     async def _metrics(self, request: Request) -> Response:
         """Join the metrics of all; of one that is silent, its counters as they were last told."""
-        replies = await self._peers.all(await _question(request), ASKING)
+        replies = await self._peers.all(_question(request), ASKING)
         texts = [
             reply.body if isinstance(reply, Reply) else left_behind(self._folder, number)
             for number, reply in replies.items()
@@ -110,21 +103,21 @@ class Joined:
         """Return what joins the documents of all who answer; `complete` if none may be stuck."""
 
         async def answer(request: Request) -> Response | None:
-            replies = await self._peers.all(await _question(request), ASKING)
+            replies = await self._peers.all(_question(request), ASKING)
             return _joint(replies, join, complete=complete)
 
         return answer
 
     async def _ended(self, request: Request) -> Response | None:
         """End a quarantine wherever it is: with what one says who ended it, or else any."""
-        replies = await self._peers.all(await _question(request), ASKING)
+        replies = await self._peers.all(_question(request), ASKING)
         answers = [reply for reply in replies.values() if isinstance(reply, Reply)]
         answers.sort(key=lambda reply: reply.status)
         return _passed(answers[0]) if answers else None
 
     # What is asked for in parts
 
-    async def _entries(self, request: Request) -> Response | None:
+    async def _entries(self, request: Request) -> ASGIApp | None:
         """List what the workers hold, one after the other."""
         asked = request.query_params
         cursor, limit = asked.get("cursor", "0"), asked.get("limit", "100")
@@ -134,44 +127,61 @@ class Joined:
             return await self._joint(lambda each: joining.under_key(each, int(limit)))(request)
         at, number = divmod(int(cursor), self._peers.size)
         target = str(URL(_target(request)).include_query_params(cursor=at))
-        reply = await self._peers.one(number, await _question(request, target), ASKING)
+        reply = await self._peers.one(number, _question(request, target), ASKING)
         if isinstance(reply, Silence):
             return _json(joining.page({"entries": [], "cursor": None}, number, self._peers.size))
         if not reply.is_ok:
             return _passed(reply)
         return _json(joining.page(orjson.loads(reply.body), number, self._peers.size))
 
-    async def _counted(self, request: Request) -> Response | None:
-        """Count what a purge would void in all memories; a purge itself reaches all by the log."""
-        question = await _question(request)
-        if not _is_dry(question.body):
-            return None
-        return _joint(await self._peers.all(question, ASKING), joining.matching)
+    async def _counted(self, request: Request) -> ASGIApp:
+        """Count what a purge would void in all memories; a purge itself reaches all by the log.
+
+        The own application is asked first: it reads a body of nobody whom it does not let in.
+        """
+        overheard = _Overheard(request.receive)
+        await self._own(request.scope, overheard.receive, overheard.send)
+        if overheard.status != _OK or not _is_dry(overheard.body):
+            return overheard
+        question = _question(request, body=bytes(overheard.body))
+        return _joint(await self._peers.all(question, ASKING), joining.matching) or overheard
 
 
-class _Heard:
-    """What came of a request, as it is told again to whom it is passed to."""
+class _Overheard:
+    """An answer that waits to be sent, and the body that it was given to."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._messages: deque[Message] = deque()
+        self._answer: list[Message] = []
+        self.body = bytearray()
 
-    async def __call__(self) -> Message:
-        """Receive, and remember it."""
+    @property
+    def status(self) -> int:
+        """The answer's status, 0 where there is no answer."""
+        return int(self._answer[0]["status"]) if self._answer else 0
+
+    async def receive(self) -> Message:
+        """Receive what comes of the request."""
         message = await self._receive()
-        self._messages.append(message)
+        self.body += message.get("body", b"")
         return message
 
-    async def again(self) -> Message:
-        """Receive what is remembered, then what comes."""
-        return self._messages.popleft() if self._messages else await self._receive()
+    async def send(self, message: Message) -> None:
+        """Keep what is sent."""
+        self._answer.append(message)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        del scope, receive
+        for message in self._answer:
+            await send(message)
 
 
-async def _question(request: Request, target: str | None = None) -> Question:
+def _question(request: Request, target: str | None = None, body: bytes = b"") -> Question:
     target, sent = target or _target(request), request.headers
     fields = {name: sent[name].strip() for name in _PASSED_ON if name in sent}
     peer = request.client.host if request.client else ""
-    return Question(request.method, target, fields, await _body(request), peer)
+    return Question(request.method, target, fields, body, peer)
 
 
 def _target(request: Request) -> str:
@@ -181,19 +191,7 @@ def _target(request: Request) -> str:
     return (path + b"?" + query if query else path).decode("latin-1")
 
 
-async def _body(request: Request) -> bytes:
-    """Return the body, nothing of one that is too large to be looked into."""
-    if request.method == "GET":
-        return b""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            return b""
-    return bytes(body)
-
-
-def _is_dry(body: bytes) -> bool:
+def _is_dry(body: bytes | bytearray) -> bool:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:

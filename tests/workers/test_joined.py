@@ -16,11 +16,11 @@ import orjson
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from proxy.cli.servers import admin_server
 from proxy.workers import joined
-from proxy.workers.joined import LARGEST, Joined
+from proxy.workers.joined import Joined
 from proxy.workers.peers import Door, Peers, bound
 
 SAMPLE = b"# HELP a_total A.\n# TYPE a_total counter\na_total %d.0\n"
@@ -281,7 +281,7 @@ async def test_a_quarantine_is_ended_wherever_it_is(crew: Set) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"tags": ["a"]}', b"nonsense", b"x" * (LARGEST + 70_000), b'{"dry_run": 1}', b""],
+    [b'{"tags": ["a"]}', b"nonsense", b"x" * 1_200_000, b'{"dry_run": 1}', b""],
     ids=["purge", "nonsense", "large", "not-quite-dry", "nothing"],
 )
 async def test_a_purge_is_one_workers_whole(crew: Set, body: bytes) -> None:
@@ -290,6 +290,27 @@ async def test_a_purge_is_one_workers_whole(crew: Set, body: bytes) -> None:
     assert answer.json() == {"state": "complete"}
     assert [asked[3] for asked in crew.first.asked] == [body]
     assert crew.second.asked == []
+
+
+async def test_no_body_is_read_of_whom_no_worker_lets_in(folder: Path) -> None:
+    """Many such bodies would be all the memory there is."""
+
+    async def strict(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(b"{}", 401)(scope, receive, send)
+
+    async def never() -> Message:
+        raise AssertionError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = Joined(strict, Peers(folder, 2), folder)
+    for method, path in (("POST", "/v1/purge"), ("POST", "/v1/config/reload")):
+        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode()}
+        await app({**scope, "query_string": b"", "headers": []}, never, send)
+    assert [each["status"] for each in sent if "status" in each] == [401, 401]
 
 
 async def test_what_a_purge_would_void_is_counted_everywhere(crew: Set) -> None:
