@@ -159,7 +159,8 @@ def _pieces(rule: Rule, tally: Tally) -> list[Advised]:
         found.append(("mode", ready))
     if (lifetime := advice.lifetime(rule, tally.same, tally.changed)) is not None:
         found.append(("lifetime", lifetime))
-    for reason, _ in tally.misses.most_common(MOST_REASONS):
-        if (told := advice.miss(rule, reason)) is not None:
+    for reason, count in tally.misses.most_common(MOST_REASONS):
+        told = advice.miss(rule, reason)
+        if told is not None and advice.is_telling(reason, count, tally.requests):
             found.append((reason.value, told))
     return [Advised(about=about, text=it.text, change=it.change) for about, it in found]

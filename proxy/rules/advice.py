@@ -5,8 +5,9 @@ module must not know who counts, or how advice is shown.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.policy.reasons import Reason
@@ -20,6 +21,13 @@ ENOUGH: Final = 20
 
 MOSTLY: Final = 0.9
 """The share of them that has to say the same."""
+
+OFTEN: Final = 0.5
+"""The share of a rule's requests from which targets that are new say more than that they are."""
+
+_EVERYTHING: Final = "- name: everything\n  match: {path: /**}\n"
+_LITERAL: Final = re.compile(r"/[A-Za-z0-9._~/-]*")
+_LONGEST_NAME: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,20 @@ def miss(rule: Rule, reason: Reason) -> Advice | None:
     """Return what would turn misses for a reason into hits; None where nobody has to act."""
     told = MISSES.get(reason)
     return None if told is None else told(rule)
+
+
+def is_telling(reason: Reason, count: int, requests: int) -> bool:
+    """Tell whether so many misses say anything: the first request of each target is one."""
+    return reason is not Reason.URI_MISS or (count >= ENOUGH and count >= OFTEN * requests)
+
+
+def for_path(advice: Advice, path: str) -> Advice:
+    """Return advice on one request: a rule in the built-in one's place is for its path alone."""
+    if advice.change is None or not _LITERAL.fullmatch(path):
+        return advice
+    name = "-".join(re.findall(r"[a-z0-9]+", path.lower()))[:_LONGEST_NAME] or "root"
+    head = f'- name: {name}\n  match: {{path: "{path}"}}\n'
+    return replace(advice, change=advice.change.replace(_EVERYTHING, head))
 
 
 def mismatch(rule: Rule, names: tuple[str, ...]) -> Advice:
@@ -147,11 +169,6 @@ def _new_keys(rule: Rule) -> Advice | None:
     return Advice(text, _change(rule, 'key: {query: {exclude: ["utm_*", fbclid, gclid]}}'))
 
 
-def _switched_off(rule: Rule) -> Advice:
-    text = "The rule keeps the cache out: switch it on where answers are for everybody."
-    return Advice(text, _change(rule, "cache: on"))
-
-
 def _quarantined(rule: Rule) -> Advice:
     text = "The rule is in quarantine: give its key what the answers depend on, then reload."
     return Advice(text, _change(rule, "credentials: key"))
@@ -176,7 +193,6 @@ MISSES: Final[Mapping[Reason, Callable[[Rule], Advice | None]]] = {
     Reason.PARTIAL: _ranged,
     Reason.RANGE: _ranged,
     Reason.URI_MISS: _new_keys,
-    Reason.RULE_OFF: _switched_off,
     Reason.QUARANTINED: _quarantined,
     Reason.PRIVATE: _upstreams_own,
     Reason.NO_STORE: _upstreams_own,
@@ -188,10 +204,8 @@ MISSES: Final[Mapping[Reason, Callable[[Rule], Advice | None]]] = {
 
 def _change(rule: Rule, *lines: str) -> str:
     """Return a rule with what to change; in the place of a built-in one, a last one of its own."""
-    head = [f"- name: {rule.name}"]
-    if rule.place == BUILT_IN:
-        head = ["- name: everything", "  match: {path: /**}"]
-    return "\n".join([*head, *(f"  {line}" for line in lines)]) + "\n"
+    head = _EVERYTHING if rule.place == BUILT_IN else f"- name: {rule.name}\n"
+    return head + "".join(f"  {line}\n" for line in lines)
 
 
 def _keyed(rule: Rule, names: tuple[str, ...]) -> list[str]:

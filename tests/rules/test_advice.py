@@ -66,7 +66,6 @@ MISSES = [
     (Reason.PARTIAL, {}, {"range_on_miss": "whole"}),
     (Reason.RANGE, {}, {"range_on_miss": "whole"}),
     (Reason.URI_MISS, {}, {"key": {"query": {"exclude": ["utm_*", "fbclid", "gclid"]}}}),
-    (Reason.RULE_OFF, {"cache": "off"}, {"cache": True}),  # `on`, as YAML 1.1 reads it
     (Reason.QUARANTINED, {}, {"credentials": "key"}),
 ]
 
@@ -150,6 +149,45 @@ def test_the_built_in_rule_is_changed_by_one_behind_ones_own() -> None:
     found = advice.miss(rule(BUILT_IN), Reason.NO_LIFETIME)
     assert found is not None
     assert found.change == "- name: everything\n  match: {path: /**}\n  ttl: 1m\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/", "root"), ("/openapi.json", "openapi-json"), ("/~A/b%20c", None), ("/a/{b}", None)],
+)
+def test_of_one_request_its_path_alone_is_changed(path: str, name: str | None) -> None:
+    advised = advice.miss(rule(BUILT_IN), Reason.NO_LIFETIME)
+    assert advised is not None
+    found = advice.for_path(advised, path)
+    assert found.change is not None
+    if name is None:
+        assert found == advised
+        return
+    [written] = yaml.safe_load(found.change)
+    assert written == {"name": name, "match": {"path": path}, "ttl": "1m"}
+    RuleModel.model_validate(written)
+
+
+def test_of_one_request_a_rule_of_ones_own_is_changed_as_it_is() -> None:
+    for reason in (Reason.NO_LIFETIME, Reason.PRIVATE):
+        advised = advice.miss(rule(), reason)
+        assert advised is not None
+        assert advice.for_path(advised, "/a") == advised
+
+
+@pytest.mark.parametrize(
+    ("reason", "count", "requests", "told"),
+    [
+        (Reason.URI_MISS, ENOUGH - 1, ENOUGH - 1, False),
+        (Reason.URI_MISS, ENOUGH, 2 * ENOUGH, True),
+        (Reason.URI_MISS, ENOUGH, 2 * ENOUGH + 1, False),
+        (Reason.NO_LIFETIME, 1, 100, True),
+    ],
+)
+def test_first_requests_say_something_where_most_are(
+    reason: Reason, count: int, requests: int, *, told: bool
+) -> None:
+    assert advice.is_telling(reason, count, requests) is told
 
 
 def test_what_differed_each_time_is_named_alone() -> None:
