@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from proxy.engine.answer import Answer
 from proxy.engine.entry import Entry
+from proxy.engine.flights import Declined
 from proxy.engine.history import History
 from proxy.engine.ledger import Ledger
 from proxy.engine.ports import Replica
@@ -38,10 +39,24 @@ class Quarantine(Protocol):
         """Put a rule back into use; False where it is not out of use."""
 
 
+class Flights(Protocol):
+    """What fetches have brought lately; see `proxy.engine.flights`."""
+
+    def declined(self, digest: bytes) -> Declined | None:
+        """Return why the latest answer under a key was not kept, None where it was."""
+
+    def declines(self) -> tuple[Declined, ...]:
+        """Return the same of all keys of which it is known."""
+
+
 class Corridor(Protocol):
     """The engine's front; see `proxy.engine.corridor`."""
 
     snapshot: Snapshot
+
+    @property
+    def flights(self) -> Flights:
+        """The fetches."""
 
     @property
     def quarantine(self) -> Quarantine:

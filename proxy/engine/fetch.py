@@ -99,6 +99,7 @@ class Fetcher:
             self._flights.close(errand.boarded.key, flight)
             if flight.lease is not None:
                 self._fleet.give_back(errand.boarded, flight.lease)
+        self._flights.note(errand.boarded, landing, self._clock.now())
         await flight.land(landing)
 
     async def _fetched(self, errand: Errand, flight: Flight) -> Landing:

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Feed, Reader
 from proxy.engine.journey import current
@@ -26,6 +27,7 @@ from proxy.rules.keys import Key
 from proxy.rules.labels import Labels
 
 MARKERS = 10_000
+DECLINES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,18 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """Not fetched here: it is on the shelf, from another replica, or each has to go alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why the latest answer under a key was not kept, when that was, and on which host.
+
+    `at` is by the engine's clock.
+    """
+
+    reason: Reason
+    at: float
+    authority: bytes
 
 
 Landing = Landed | Validated | Unshareable | Failed | Elsewhere
@@ -150,12 +164,14 @@ class Flight:
 
 
 class Flights:
-    """The fetches under way, one a key, and the keys whose answers proved unshareable."""
+    """The fetches under way, one a key, and the keys whose answers proved unshareable, and why."""
 
-    def __init__(self, markers: int = MARKERS) -> None:
+    def __init__(self, markers: int = MARKERS, declines: int = DECLINES) -> None:
         self._flights: dict[Hashable, Flight] = {}
         self._passes: OrderedDict[Hashable, float] = OrderedDict()
+        self._declined: OrderedDict[bytes, Declined] = OrderedDict()
         self._markers = markers
+        self._declines = declines
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -189,3 +205,24 @@ class Flights:
     def marked(self, key: Hashable, now: float) -> bool:
         """Tell whether a mark is in force."""
         return self._passes.get(key, 0.0) > now
+
+    def note(self, boarded: Boarded, landing: Landing, now: float) -> None:
+        """Remember why what came for a GET was not kept, until something is: operators ask."""
+        digest, request = boarded.key.digest, boarded.outbound
+        if request.method != "GET":
+            return
+        if isinstance(landing, Landed | Validated):
+            self._declined.pop(digest, None)
+        elif isinstance(landing, Unshareable) and landing.reason is not Reason.BYPASSED:
+            self._declined[digest] = Declined(landing.reason, now, request.authority)
+            self._declined.move_to_end(digest)
+            if len(self._declined) > self._declines:
+                self._declined.popitem(last=False)
+
+    def declined(self, digest: bytes) -> Declined | None:
+        """Return why the latest answer under a key was not kept, None where it was."""
+        return self._declined.get(digest)
+
+    def declines(self) -> tuple[Declined, ...]:
+        """Return what is remembered of all keys, the oldest first."""
+        return tuple(self._declined.values())

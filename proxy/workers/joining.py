@@ -92,13 +92,13 @@ def quarantined(each: Each) -> Json:
 
 
 def explained(each: Each) -> Json:
-    """Return what one worker says of a request, and what of it differs by worker."""
-    first = next(iter(each.values()))
+    """Return what the worker that knows most says of a request, and what differs by worker."""
+    telling = max(each.values(), key=lambda told: (bool(told["memory"]), bool(told["declined"])))
     own = [
-        {"worker": number, "verdict": document["verdict"], "memory": document["memory"]}
+        {"worker": number, **{name: document[name] for name in ("verdict", "memory", "declined")}}
         for number, document in each.items()
     ]
-    return {**first, "workers": own}
+    return {**telling, "workers": own}
 
 
 def reloaded(each: Each) -> Json:

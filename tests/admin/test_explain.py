@@ -1,17 +1,25 @@
 """`/v1/explain`: the corridor's own judgement, shown."""
 
-import pytest
+from dataclasses import replace
+from typing import Any
 
+import pytest
+import yaml
+
+from proxy.engine.snapshot import Snapshot
+from proxy.rules.rule import BUILT_IN
+from proxy.rules.ruleset import compile_rules
+from proxy.rules.schema import RuleModel
 from tests.admin.desk import Desk, problem
-from tests.engine.scripted import reply
+from tests.engine.scripted import ask, reply, settle
 
 URL = "http://api.test/thing"
 
 
-async def explained(desk: Desk, **params: object) -> dict[str, object]:
+async def explained(desk: Desk, **params: object) -> dict[str, Any]:
     answer = await desk.get("/v1/explain", params={"url": URL, **params})
     assert answer.status_code == 200, answer.text
-    document: dict[str, object] = answer.json()
+    document: dict[str, Any] = answer.json()
     return document
 
 
@@ -41,12 +49,9 @@ async def test_what_is_held_is_shown_and_the_chosen_one_marked() -> None:
         desk.play.script(reply(200, "Cache-Control: max-age=60", "Vary: Accept-Language"))
         await desk.play.get(f"Accept-Language: {language}")
     story = await explained(desk, header="Accept-Language: de")
-    assert story["verdict"]["reason"] == "fresh"  # type: ignore[index]  # JSON
-    assert story["verdict"]["next"] is None  # type: ignore[index]  # JSON
-    chosen = {
-        entry["variant"]["accept-language"]: entry["chosen"]
-        for entry in story["memory"]  # type: ignore[attr-defined]  # JSON
-    }
+    assert story["verdict"]["reason"] == "fresh"
+    assert story["verdict"]["next"] is None
+    chosen = {entry["variant"]["accept-language"]: entry["chosen"] for entry in story["memory"]}
     assert chosen == {"de": True, "fr": False}
 
 
@@ -56,7 +61,7 @@ async def test_the_shared_tier_is_shown_too() -> None:
     key = desk.play.key()
     desk.shared = {key.digest: desk.memory.peek(key.digest)}
     story = await explained(desk)
-    assert [entry["age"] for entry in story["shared"]] == [0.0]  # type: ignore[attr-defined]  # JSON
+    assert [entry["age"] for entry in story["shared"]] == [0.0]
 
 
 async def test_another_key_with_the_same_digest_is_not_shown() -> None:
@@ -65,6 +70,72 @@ async def test_another_key_with_the_same_digest_is_not_shown() -> None:
     [(_, entries)] = desk.memory.items()
     desk.memory.put(desk.play.key(target="/other").digest, entries)
     assert (await explained(desk, url="http://api.test/other"))["memory"] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines", "reason", "change"),
+    [
+        ({}, (), "no-lifetime", "ttl: 1m"),
+        ({}, ("Cache-Control: no-store",), "no-store", None),
+        ({"ttl": "1m"}, ("Set-Cookie: a=b",), "set-cookie", "set_cookie: strip"),
+    ],
+)
+async def test_why_the_latest_answer_was_not_kept_is_told_with_the_change(
+    rule: dict[str, str], lines: tuple[str, ...], reason: str, change: str | None
+) -> None:
+    desk = Desk()
+    desk.play.under({"name": "thing", **rule})
+    desk.play.script(reply(200, *lines))
+    await desk.play.get()
+    desk.clock.time += 7
+    story = await explained(desk)
+    assert (story["declined"]["reason"], story["declined"]["ago"]) == (reason, 7.0)
+    assert story["advice"]["change"] == (change and f"- name: thing\n  {change}\n")
+
+
+async def test_the_rule_that_is_advised_makes_a_hit_of_it() -> None:
+    desk = Desk()
+    builtin = compile_rules([RuleModel(name="default")], [BUILT_IN])
+    desk.play.corridor.snapshot = Snapshot(builtin)
+    desk.play.script(reply(200), reply(200))
+    await desk.play.get()
+    story = await explained(desk)
+    [change] = yaml.safe_load(story["advice"]["change"])
+    assert change["match"] == {"path": "/thing"}
+    desk.play.under(change)
+    await desk.play.get()
+    assert (await desk.play.get()).how.startswith("hit")
+    await settle()
+    story = await explained(desk)
+    assert (story["declined"], story["advice"]) == (None, None)
+
+
+async def test_a_first_request_needs_no_advice() -> None:
+    story = await explained(Desk())
+    assert (story["declined"], story["advice"]) == (None, None)
+
+
+async def test_a_path_alone_is_asked_for_where_something_is_held() -> None:
+    desk = Desk()
+    for host, target in [("a.test", "/a"), ("b.test:8080", "/thing"), ("a.test", "/b")]:
+        desk.play.script(reply(200, "Cache-Control: max-age=60"))
+        await desk.play.tell(ask(target=target, host=host))
+    story = await explained(desk, url="/thing")
+    assert (story["request"]["authority"], story["verdict"]["reason"]) == ("b.test:8080", "fresh")
+    story = await explained(desk, url="/other")
+    assert (story["request"]["authority"], story["verdict"]["reason"]) == ("a.test", "uri-miss")
+    desk.play.script(reply(200, "Cache-Control: no-store"))
+    await desk.play.tell(ask(target="/c", host="c.test"))
+    story = await explained(desk, url="/c")
+    assert (story["request"]["authority"], story["declined"]["reason"]) == ("c.test", "no-store")
+
+
+async def test_a_path_alone_is_asked_for_by_the_scheme_under_which_it_is_held() -> None:
+    desk = Desk()
+    desk.play.script(reply(200, "Cache-Control: max-age=60"))
+    await desk.play.tell(replace(ask(), scheme="https"))
+    story = await explained(desk, url="/thing")
+    assert (story["request"]["scheme"], story["verdict"]["reason"]) == ("https", "fresh")
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Flights: joining, landing, leaving; and the marks of keys whose answers are unshareable."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from proxy.engine.flights import Failed, Flight, Flights, Landed, Landing, Unshareable
+from proxy.engine.boarding import Boarded, board
+from proxy.engine.flights import Declined, Failed, Flight, Flights, Landed, Landing, Unshareable
 from proxy.engine.purge import Born
+from proxy.engine.snapshot import Snapshot
 from proxy.errors import UpstreamBroken
 from proxy.http.message import Head
 from proxy.policy.reasons import Reason
 from proxy.rules.labels import Labels
-from tests.engine.scripted import PATIENCE, Reply, ScriptedInbound, settle
+from tests.engine.scripted import PATIENCE, Reply, ScriptedInbound, ask, ruleset, settle
 from tests.policy.cases import stored
 
 BORN = Born(b"", 0)
@@ -150,3 +153,33 @@ def test_marks_are_bounded_and_the_oldest_goes_first() -> None:
     for key in ("a", "b", "a", "c"):
         flights.mark(key, 100.0)
     assert [flights.marked(key, 0.0) for key in "abc"] == [True, False, True]
+
+
+def boarded(method: str = "GET", target: str = "/thing") -> Boarded:
+    return board(ask(method=method, target=target), Snapshot(ruleset({})))
+
+
+def test_why_an_answer_was_not_kept_is_remembered_until_one_is() -> None:
+    flights, one = Flights(), boarded()
+    assert flights.declined(one.key.digest) is None
+    flights.note(one, unshareable()[0], 5.0)
+    flights.note(one, FAILED, 6.0)
+    assert flights.declined(one.key.digest) == Declined(Reason.PRIVATE, 5.0, b"api.test")
+    assert len(flights.declines()) == 1
+    flights.note(one, landed(), 7.0)
+    assert flights.declined(one.key.digest) is None
+
+
+@pytest.mark.parametrize(("method", "reason"), [("HEAD", Reason.PRIVATE), ("GET", Reason.BYPASSED)])
+def test_only_what_a_get_could_have_had_kept_is_remembered(method: str, reason: Reason) -> None:
+    flights, one = Flights(), boarded(method)
+    flights.note(one, replace(unshareable()[0], reason=reason), 5.0)
+    assert flights.declined(one.key.digest) is None
+
+
+def test_so_many_are_remembered_the_latest() -> None:
+    flights = Flights(declines=2)
+    for at, target in enumerate(("/a", "/b", "/a", "/c")):
+        flights.note(boarded(target=target), unshareable()[0], at)
+    known = [flights.declined(boarded(target=target).key.digest) for target in ("/a", "/b", "/c")]
+    assert [each and each.at for each in known] == [2, None, 3]

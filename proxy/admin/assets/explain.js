@@ -24,19 +24,29 @@ async function explain() {
   }
 }
 
-function tell({request, rule, key, verdict, memory, shared}) {
-  say(verdict.sentence, verdict.next ? "" : "good");
+function tell({request, rule, key, verdict, declined, advice, memory, shared, workers}) {
+  const elsewhere = verdict.next && shared?.length ? " The shared store has something, and is asked first." : "";
+  say(`${verdict.sentence}${elsewhere}`, verdict.next ? "" : "good");
+  const memories = workers ?? [{memory}];
   fill($("explain-story"),
+    advice && advised(advice),
     h("dl", {className: "facts"}, facts([
-      ["Verdict", [`${verdict.verdict}, `, h("code", {}, verdict.reason), h("small", {}, ` ${verdict.clause}`)]],
+      ["Verdict", [`${verdict.verdict}, `, reason(verdict)]],
+      ["Not stored", declined && [`${duration(declined.ago)} ago, `, reason(declined), " ", prose(declined.sentence)]],
       ["Then asked", verdict.next],
       ["Request", `${request.method} ${request.scheme}://${request.authority}${request.target}`],
       ["Rule", [rule.name, h("small", {}, ` ${rule.place}`)]],
       ["Key", key.parts.map(({name, value}) => h("div", {}, h("small", {}, `${name} `), h("code", {}, shown(value))))],
       ["Digest", h("code", {}, key.digest)],
     ])),
-    held("Held in memory", memory),
+    memories.map((each) => held(`Held in memory${workers ? ` of worker ${each.worker}` : ""}`, each.memory)),
     shared && held("Held in the shared store", shared));
+}
+
+const reason = ({reason: word, clause}) => [h("code", {}, word), h("small", {}, ` ${clause}`)];
+
+function advised({text, change}) {
+  return h("div", {}, h("p", {}, prose(text)), change && h("pre", {}, change.trimEnd()));
 }
 
 const shown = (value) => typeof value === "string" ? value : JSON.stringify(value);
