@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Route
 
 from tests.admin.stage import ADMIN, BROWSER, READ, Scheme, Stage, Visit, opened, visit
 
@@ -199,6 +200,48 @@ def test_it_asks_no_more_while_it_is_paused(there: Visit) -> None:
     assert len(there.asked) == asked
     with there.page.expect_request("**/v1/stats?"):
         pause.click()
+
+
+def test_why_it_misses_is_told_with_the_rule_that_would_have_it_hit(
+    stage: Stage, there: Visit
+) -> None:
+    there.enter()
+    stage.ask("/", "/")
+    there.page.get_by_label("URL, or a path").fill("/")
+    there.page.get_by_role("button", name="Explain").click()
+    story = there.page.locator("#explain-story")
+    story.get_by_text("no-lifetime").wait_for()
+    assert f"GET {stage.replicas[0].url}/" in story.inner_text()
+    assert story.locator("pre").inner_text() == '- name: root\n  match: {path: "/"}\n  ttl: 1m'
+
+
+def test_a_ratio_is_drawn_though_there_was_none_before_and_after_it(there: Visit) -> None:
+    def told(route: Route) -> None:
+        history = route.fetch().json()
+        now = history["times"][-1]
+        history["times"] = [now - ago for ago in (30, 20, 10, 0)]
+        history["outcomes"] = {"hit": [0, 3, 0], "miss": [0, 1, 0]}
+        route.fulfill(json=history)
+
+    there.page.route("**/v1/history?*", told)
+    there.enter()
+    there.page.locator("#ratio canvas").wait_for()
+    assert there.page.evaluate(LONGEST_LINE) >= 10
+
+
+LONGEST_LINE = """() => {
+  const canvas = document.querySelector("#ratio canvas"), pen = canvas.getContext("2d");
+  const name = getComputedStyle(document.documentElement).getPropertyValue("--hit").trim();
+  const wanted = [1, 3, 5].map((at) => parseInt(name.slice(at, at + 2), 16));
+  const {data} = pen.getImageData(0, 0, canvas.width, canvas.height);
+  let longest = 0, run = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    run = wanted.every((value, part) => data[at + part] === value) ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  return longest;
+}"""
+"""Pixels of the longest level line in the colour of hits."""
 
 
 ADVICE = {

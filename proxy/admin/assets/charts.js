@@ -40,9 +40,9 @@ function drawOutcomes(history, present) {
 
 function drawRatio(history) {
   const ratios = history.times.slice(1).map((_, at) => hitRatio(interval(history, at)));
-  const line = {stroke: colour("hit"), fill: `${colour("hit")}22`, width: 2, spanGaps: false, points: {show: false}};
+  const line = {stroke: colour("hit"), fill: `${colour("hit")}22`, width: 2, points: {show: false}};
   const values = (at) => [["hit", percent(ratios[at])]];
-  const axis = {range: () => [0, 1], split: (share) => `${Math.round(100 * share)} %`};
+  const axis = {range: () => [0, 1.02], split: (share) => `${Math.round(100 * share)} %`};
   plot("ratio", history, [ratios], [line], values, axis);
   const all = Object.fromEntries(Object.entries(history.outcomes).map(([name, counts]) => [name, sum(counts)]));
   $("ratio-said").textContent = total(all) ? `${percent(hitRatio(all))} in all.` : "No requests.";
@@ -66,8 +66,20 @@ function plot(id, history, lines, series, values, axis) {
   legend(id, known);
 }
 
-/** Draw a value over the whole of its interval, which ends where it is told. */
-const steps = (...given) => window.uPlot.paths.stepped({align: -1})(...given);
+/** Draw each value over the whole of its interval; where there is none, nothing. */
+function steps(chart, series, first, last) {
+  const {times} = shown.history, values = chart.data[series], stroke = new Path2D(), fill = new Path2D();
+  const x = (time) => Math.round(chart.valToPos(time, "x", true));
+  const y = (value) => chart.valToPos(value, "y", true);
+  for (let at = first; at <= last; at += 1) {
+    if (values[at] == null) continue;
+    const left = x(times[at]), right = x(times[at + 1]), top = y(values[at]);
+    stroke.moveTo(left, top);
+    stroke.lineTo(right, top);
+    fill.rect(left, top, right - left, y(0) - top);
+  }
+  return {stroke, fill, clip: null, band: null, gaps: null, flags: 1};
+}
 
 function options(id, series, axis, known) {
   const grid = {stroke: colour("line"), width: 1}, ticks = {show: false};
@@ -78,7 +90,7 @@ function options(id, series, axis, known) {
     cursor: {y: false, points: {show: false}, drag: {x: false, y: false}},
     scales: {x: {range: () => bounds()}, y: {range: axis.range}},
     axes: [
-      {...text, grid: {show: false}, size: 28, space: 70, values: (_, times) => times.map(minute)},
+      {...text, grid: {show: false}, size: 28, space: 48, values: (_, times) => times.map(minute)},
       {...text, size: 48, values: (_, splits) => splits.map(axis.split ?? rate)},
     ],
     series: [{}, ...series.map((each) => ({...each, paths: steps}))],
