@@ -121,6 +121,8 @@ async def _looked_into(proxy: Member) -> None:
     told = (await get("/v1/explain", params={"url": "http://api.test/steady/1"})).json()
     held = {one["worker"]: len(one["memory"]) for one in told["workers"]}
     assert (set(held), sum(held.values()) >= 1) == ({0, 1}, True)
+    by_path = (await get("/v1/explain", params={"url": "/steady/1"})).json()
+    assert (by_path["request"], bool(by_path["memory"])) == (told["request"], True)
     digest = told["key"]["digest"]
     entries = (await get("/v1/entries", params={"key": digest})).json()["entries"]
     assert [one["worker"] for one in entries] == [n for n, count in held.items() if count]
