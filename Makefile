@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
 .PHONY: run test soak fuzz check format docs golden bench image pod compose tools chart lock clean
 
 run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
-	@$(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
+	@exec $(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
 	  --redis "$(REDIS)" --listen "$(LISTEN)" --admin "$(ADMIN)"
 
 test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors

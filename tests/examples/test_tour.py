@@ -1,6 +1,7 @@
 """What `make run` starts: the proxy before the catalog, and nothing left behind."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -69,6 +70,23 @@ def test_interrupt_ends_both_processes(tour: tuple[subprocess.Popen[str], str]) 
     assert process.wait(timeout=20) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+def test_make_run_that_is_told_to_end_leaves_nothing_behind() -> None:
+    """All that it has started holds its output open, which therefore has an end."""
+    listen, admin = f"LISTEN=127.0.0.1:{free_port()}", f"ADMIN=127.0.0.1:{free_port()}"
+    here = f"BIN={Path(sys.executable).parent}"
+    command = ["make", "--old-file=.venv/ready", "run", here, listen, admin]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            advice(process)
+            process.terminate()
+            process.communicate(timeout=20)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def test_a_port_in_use_is_told_before_anything_starts() -> None:
