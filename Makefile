@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
 
 .PHONY: run test soak fuzz check format docs golden bench image pod compose tools chart lock clean
 
-run: $(VENV)/ready  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
+run: $(VENV)/runs  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@exec $(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
 	  --redis "$(REDIS)" --listen "$(LISTEN)" --admin "$(ADMIN)"
 
@@ -79,15 +79,28 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew
 	  -o .ci/requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --group build -o .ci/requirements-build.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --group run -o .ci/requirements-run.lock
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-$(VENV)/ready: .ci/requirements-dev.lock pyproject.toml
+COMMA := ,
+PIP := $(BIN)/pip install -q --disable-pip-version-check --no-deps
+
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "sidecache needs Python 3.11 or later; say which with PYTHON=..."; exit 1; }
-	@echo "installing into $(VENV) ..."
+	@echo "installing into $(VENV): $(1) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r .ci/requirements-dev.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@$(PIP) --require-hashes $(addprefix -r ,$(2))
+	@$(PIP) --no-build-isolation -e .
+	@touch $(VENV)/runs $@
+endef
+
+# What the proxy and the example API need; the tests want ten times as much.
+$(VENV)/runs: .ci/requirements.lock .ci/requirements-run.lock pyproject.toml
+	$(call install,100 MB,.ci/requirements.lock .ci/requirements-run.lock)
+
+$(VENV)/ready: .ci/requirements-dev.lock pyproject.toml
+	$(call install,900 MB for tests and checks$(COMMA) which takes a minute or two,$<)

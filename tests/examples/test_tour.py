@@ -76,7 +76,7 @@ def test_make_run_that_is_told_to_end_leaves_nothing_behind() -> None:
     """All that it has started holds its output open, which therefore has an end."""
     listen, admin = f"LISTEN=127.0.0.1:{free_port()}", f"ADMIN=127.0.0.1:{free_port()}"
     here = f"BIN={Path(sys.executable).parent}"
-    command = ["make", "--old-file=.venv/ready", "run", here, listen, admin]
+    command = ["make", "--old-file=.venv/runs", "run", here, listen, admin]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
