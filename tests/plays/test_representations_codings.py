@@ -218,7 +218,9 @@ LEFT_ALONE = [
         id="9111-5.2.1.6-the-client-wants-no-transform",
     ),
     *(
-        pytest.param("text/css", (f"{name}: sha-256=:AAAA:",), "max-age=86400", (), id=f"9530-{name}")
+        pytest.param(
+            "text/css", (f"{name}: sha-256=:AAAA:",), "max-age=86400", (), id=f"9530-{name}"
+        )
         for name in ("Content-Digest", "Repr-Digest", "Digest", "Content-MD5")
     ),
 ]
