@@ -17,6 +17,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from proxy import __version__
 from proxy.cli import main
 from tests.admin.desk import ADMIN, READ, Desk
 from tests.cli.serving import served
@@ -53,7 +54,9 @@ def top(*arguments: str, url: str, token: str | None = READ) -> Result:
 def test_without_a_terminal_one_frame_is_printed(url: str, flags: tuple[str, ...]) -> None:
     ended = top(*flags, url=url)
     assert (ended.exit_code, ended.stderr) == (0, "")
-    assert ended.stdout.startswith(f"sidecache  {url}\n0.0 requests/s  hits -  ever 50.0%")
+    title, rates = ended.stdout.splitlines()[:2]
+    assert title == f"sidecache {__version__}  {url}"
+    assert rates.startswith("0.0 requests/s  hits -  ever 50.0%")
     assert "purges confirmed  replicas 1\n" in ended.stdout
     assert "uri-miss" in ended.stdout
     assert "\x1b" not in ended.stdout
