@@ -12,13 +12,14 @@ is generated from `docs/troubleshooting_page.py`, and no reason is missing in it
 
 ```sh
 curl -i http://127.0.0.1:8080/products/1
-sidecache explain GET http://localhost:8080/products/1 --config config/sidecache.yaml
+sidecache explain GET http://127.0.0.1:8080/products/1 --config config/sidecache.yaml
 curl -s -H "Authorization: Bearer $SIDECACHE_ADMIN_TOKEN" "http://127.0.0.1:9090/v1/explain?url=/products/1"
 sidecache top --once
 ```
 
 `explain` on the command line tells what rules make of a request and, with `--response FILE`, of a
-response; on the admin API, what the running proxy holds for it.
+response; on the admin API and the [dashboard](dashboard.md), what the running proxy holds for it,
+or why it did not keep the latest answer, and the rule that would change that.
 
 | it looks like | first look at |
 |---|---|

@@ -38,16 +38,20 @@ def _lines(one: Json) -> Iterator[str]:
     ratio = "" if one["hit_ratio"] is None else f", {one['hit_ratio']:.1%} hits"
     would = " would be" if one["mode"] == "shadow" and ratio else ""
     state = " IN QUARANTINE" if one["quarantined"] else ""
-    yield f"{one['rule']} ({one['mode']}){state}: {one['requests']} requests{ratio}{would}"
+    yield f"{one['rule']} ({one['mode']}){state}: {_many(one['requests'], 'request')}{ratio}{would}"
     saved = f"{one['upstream_seconds_saved']:.1f} s and {one['bytes_saved']} bytes"
     yield f"  saved      {saved}"
     yield f"  refetched  {one['refetched_same']} the same, {one['refetched_changed']} changed"
     yield f"  compared   {one['compared_same']} the same, {one['compared_different']} different"
     for each in one["mismatches"]:
-        yield f"  mismatch   {each['count']} times, by {', '.join(each['differed'])}"
+        yield f"  mismatch   {_many(each['count'], 'time')}, by {', '.join(each['differed'])}"
     for each in one["misses"]:
-        yield f"  missed     {each['count']} times, {each['reason']}: {each['sentence']}"
+        yield f"  missed     {_many(each['count'], 'time')}, {each['reason']}: {each['sentence']}"
     for each in one["advice"]:
         yield f"  advice     {each['text']}"
         for line in (each["change"] or "").splitlines():
             yield f"             {line}"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -52,8 +52,8 @@ def test_a_rule_is_told_with_the_yaml_to_change(desk: Desk, url: str) -> None:
         "  saved      0.5 s and 100 bytes\n"
         "  refetched  0 the same, 0 changed\n"
         "  compared   0 the same, 1 different\n"
-        "  mismatch   1 times, by authorization\n"
-        "  missed     1 times, set-cookie: The response sets a cookie for one caller.\n"
+        "  mismatch   1 time, by authorization\n"
+        "  missed     1 time, set-cookie: The response sets a cookie for one caller.\n"
         "  advice     Answers under one key differ by authorization: give the key what they depend"
         " on.\n"
         "             - name: product\n"
@@ -73,7 +73,7 @@ def test_rules_without_requests_are_told_where_they_are_named(url: str) -> None:
 def test_in_shadow_it_is_told_what_would_be(desk: Desk, url: str) -> None:
     desk.play.stats.rules["rest"].hit(0.25, 10)
     first = advised("--rule", "rest", url=url).stdout.splitlines()[0]
-    assert first == "rest (shadow): 1 requests, 100.0% hits would be"
+    assert first == "rest (shadow): 1 request, 100.0% hits would be"
 
 
 def test_as_json(url: str) -> None:

@@ -52,7 +52,7 @@ def _served(words: list[str], world: World) -> None:
     assert program is not None
     with subprocess.Popen(
         [program, *words[1:], *ports],
-        cwd=ROOT,
+        cwd=world.folder,
         env=world.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
