@@ -13,7 +13,7 @@ from proxy.cli.remote import Json, remote
 from proxy.cli.shown import echo
 
 
-@click.command()
+@click.command(short_help="Tell what traffic says of each rule, and what to change.")
 @click.option("--rule", metavar="R", help="Tell of the rule of this name alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the proxy says, as JSON.")
 @admin_option

@@ -26,7 +26,7 @@ _COMPARED: Final = 100
 _LONGEST_LINE: Final = 8_192
 
 
-@click.command()
+@click.command(short_help="Measure URLs through the proxy, and around it.")
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.option("--direct", multiple=True, metavar="URL", help="Where the API is without the proxy.")
 @click.option(

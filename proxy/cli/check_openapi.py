@@ -22,7 +22,9 @@ _MOST: Final = 4 * text.MAX_JSON
 """Bytes that are read, four a character at most."""
 
 
-@click.command("check-openapi")
+@click.command(
+    "check-openapi", short_help="Propose rules for an OpenAPI document, or hold rules to it."
+)
 @click.argument("file", metavar="FILE|-")
 @config_option
 @click.option("--base", metavar="PATH", help="What paths begin with, instead of the servers' own.")

@@ -36,7 +36,7 @@ from proxy.settings import load, ruleset
 MAX_RESPONSE = 65_536
 
 
-@click.command()
+@click.command(short_help="Tell what would become of a request, and why.")
 @click.argument("method")
 @click.argument("url")
 @click.option("--header", "headers", multiple=True, metavar="'N: v'", help="A request field.")

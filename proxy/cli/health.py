@@ -29,7 +29,7 @@ class _Unhealthy(SidecacheError):
     """The proxy is not as it was asked for; the text is one line."""
 
 
-@click.command()
+@click.command(short_help="Exit with 0 if the proxy is ready.")
 @click.argument("probe", type=click.Choice(list(PATHS)), default="ready")
 @click.option("--admin", metavar="URL", help="Where the admin listener is.")
 @click.option("--timeout", type=float, default=2.0, show_default=True, metavar="SECONDS")

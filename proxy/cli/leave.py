@@ -19,7 +19,7 @@ class _Unheard(SidecacheError):
     """There is no proxy to tell; the text is one line."""
 
 
-@click.command()
+@click.command(short_help="Have the proxy send its clients elsewhere before it ends.")
 @click.option(
     "--pid",
     type=click.IntRange(min=1),

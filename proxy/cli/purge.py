@@ -41,7 +41,7 @@ class _Purge(click.Command):
             raise _Misused(error.message, error.ctx) from error
 
 
-@click.command(cls=_Purge)
+@click.command(cls=_Purge, short_help="Purge answers by tag, URL, prefix, wildcard or rule.")
 @click.option("--tag", "tags", multiple=True, metavar="T", help="What has this tag.")
 @click.option("--url", "urls", multiple=True, metavar="U", help="A URL, or a path on any host.")
 @click.option("--prefix", "prefixes", multiple=True, metavar="P", help="What lies below.")

@@ -25,7 +25,7 @@ _PAUSES = 10
 """Frames for which advice and history are good."""
 
 
-@click.command()
+@click.command(short_help="Show what a running proxy does, once a second.")
 @click.option("--once", is_flag=True, help="Print one frame and end, as if this were no terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one frame as JSON and end.")
 @click.option("--interval", type=Seconds(), default="1s", show_default=True, help="Between frames.")

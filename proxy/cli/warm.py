@@ -19,7 +19,7 @@ _LARGEST: Final = 500_000
 """URLs, and their characters, that are sent at a time."""
 
 
-@click.command()
+@click.command(short_help="Ask for URLs through the proxy, so that they are stored.")
 @click.argument("sources", nargs=-1, metavar="FILE|-|URL...")
 @click.option("--sitemap", metavar="URL", help="A sitemap on the upstream, instead of URLs.")
 @click.option("--host", metavar="HOST", help="The host that clients ask for, for bare paths.")

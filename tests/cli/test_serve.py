@@ -179,6 +179,7 @@ def test_the_command_lists_its_verbs() -> None:
     text = CliRunner().invoke(main, ["--help"]).output
     for verb in ("serve", "explain", "validate", "schema"):
         assert f"  {verb} " in text
+    assert "..." not in text.partition("Commands:")[2]  # each in words that a line has room for
     assert CliRunner().invoke(main, ["sevre"]).exit_code == 2
 
 
