@@ -6,6 +6,7 @@ import {clock, many, percent, rate} from "./words.js";
 
 const HEIGHT = 200;
 const MOST = 120; // intervals that are told apart; finer ones are noise
+const MINUTES = [1, 2, 5, 10, 15, 30, 60].map((each) => 60 * each); // between two names of times
 const drawn = new Map();
 let shown = null;
 
@@ -90,7 +91,7 @@ function options(id, series, axis, known) {
     cursor: {y: false, points: {show: false}, drag: {x: false, y: false}},
     scales: {x: {range: () => bounds()}, y: {range: axis.range}},
     axes: [
-      {...text, grid: {show: false}, size: 28, space: 48, values: (_, times) => times.map(minute)},
+      {...text, grid: {show: false}, size: 28, space: 48, incrs: MINUTES, values: (_, times) => times.map(minute)},
       {...text, size: 48, values: (_, splits) => splits.map(axis.split ?? rate)},
     ],
     series: [{}, ...series.map((each) => ({...each, paths: steps}))],

@@ -32,7 +32,7 @@ function tell({request, rule, key, verdict, declined, advice, memory, shared, wo
     advice && advised(advice),
     h("dl", {className: "facts"}, facts([
       ["Verdict", [`${verdict.verdict}, `, reason(verdict)]],
-      ["Not stored", declined && [`${duration(declined.ago)} ago, `, reason(declined), " ", prose(declined.sentence)]],
+      ["Latest answer", declined && [`${duration(declined.ago)} ago, not stored: `, prose(declined.sentence), " ", reason(declined)]],
       ["Then asked", verdict.next],
       ["Request", `${request.method} ${request.scheme}://${request.authority}${request.target}`],
       ["Rule", [rule.name, h("small", {}, ` ${rule.place}`)]],
@@ -46,7 +46,7 @@ function tell({request, rule, key, verdict, declined, advice, memory, shared, wo
 const reason = ({reason: word, clause}) => [h("code", {}, word), h("small", {}, ` ${clause}`)];
 
 function advised({text, change}) {
-  return h("div", {}, h("p", {}, prose(text)), change && h("pre", {}, change.trimEnd()));
+  return h("div", {}, h("h3", {}, "Advice"), h("p", {}, prose(text)), change && h("pre", {}, change.trimEnd()));
 }
 
 const shown = (value) => typeof value === "string" ? value : JSON.stringify(value);
