@@ -2,12 +2,15 @@
 
 import signal
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Route
 
 from tests.admin.stage import ADMIN, BROWSER, READ, Scheme, Stage, Visit, opened, visit
+from tests.redis.servers import until
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="chromium is not installed")
 
@@ -213,6 +216,27 @@ def test_why_it_misses_is_told_with_the_rule_that_would_have_it_hit(
     story.get_by_text("no-lifetime").wait_for()
     assert f"GET {stage.replicas[0].url}/" in story.inner_text()
     assert story.locator("pre").inner_text() == '- name: root\n  match: {path: "/"}\n  ttl: 1m'
+
+
+def test_what_is_held_elsewhere_is_told_and_of_whom(stage: Stage) -> None:
+    url, other = f"{stage.replicas[0].url}/products/5", stage.replicas[1].admin
+    headers = {"Authorization": f"Bearer {READ}"}
+
+    def story() -> Any:  # noqa: ANN401 - JSON
+        return httpx.get(f"{other}/v1/explain", params={"url": url}, headers=headers).json()
+
+    stage.ask("/products/5")
+    until(lambda: bool(story()["shared"]), "it to be in the shared store")
+    own = [{"worker": 0, "memory": []}, {"worker": 1, "memory": story()["shared"]}]
+    with visit(stage, other) as there:
+        there.page.route("**/v1/explain?*", lambda r: r.fulfill(json=story() | {"workers": own}))
+        there.enter(READ)
+        there.page.get_by_label("URL, or a path").fill(url)
+        there.page.get_by_role("button", name="Explain").click()
+        there.page.locator("#explain-said", has_text="The shared store has something").wait_for()
+        titles = there.page.locator("#explain-story h3").all_inner_texts()
+    memories = [f"Held in memory of worker {number}" for number in (0, 1)]
+    assert titles == [*memories, "Held in the shared store"]
 
 
 def test_a_ratio_is_drawn_though_there_was_none_before_and_after_it(there: Visit) -> None:
