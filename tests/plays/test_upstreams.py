@@ -136,10 +136,13 @@ async def test_what_is_counted_of_the_way_is_told(upstream: ScriptedUpstream) ->
 
 async def test_what_a_hit_saves_is_what_its_fetch_took(upstream: ScriptedUpstream) -> None:
     slept = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.1, slept.set)
     upstream.reply(slept, fresh())
     async with house(upstream.url) as proxy:
-        await proxy.ask("/one")
+        asking = asyncio.create_task(proxy.ask("/one"))
+        await upstream.arrival()
+        await asyncio.sleep(0.1)
+        slept.set()
+        await asking
         missed = proxy.service.stats.upstream_seconds_saved
         await proxy.ask("/one")
         await proxy.ask("/one")
