@@ -85,6 +85,8 @@ class Intake(HttpToolsProtocol, ABC):
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, RequestError | Behind):
                 raise error.__context__ from None
+            if isinstance(error, httptools.HttpParserCallbackError):
+                raise  # a fault of ours, and not of what came
             raise RequestError(f"what came is not HTTP/1.1: {error}") from error
         if self.unparsed or not self.in_head:
             self._bound(len(data))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 
+import httptools
 import pytest
 
 from proxy.edge.requests import Receive, Scope, Send
@@ -463,3 +464,14 @@ async def test_the_last_of_those_that_wait_ends_the_connection() -> None:
     assert statuses(written) == [200] * 3
     assert written.rindex(b"connection: close") > written.rindex(b"HTTP/1.1")
     assert written.count(b"connection: close") == 1
+
+
+async def test_a_fault_of_our_own_is_not_blamed_on_the_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loop logs it and ends the connection; a 400 would hide it."""
+    wire = Wire(hello)
+    monkeypatch.setattr(wire.protocol, "recalled", lambda _: 1 / 0)
+    with pytest.raises(httptools.HttpParserCallbackError):
+        wire.protocol.data_received(request("/"))
+    assert wire.transport.written == b""

@@ -82,17 +82,15 @@ class Witness:
         assert answer is not None, (asked, visit.verdict)
         return as_written(asked, answer)
 
-    def check(self, shortcut: Shortcut, wire: Wire, asked: Asked, written: bytes) -> None:
-        """Hold what was written against what the other door writes now, or did a moment ago."""
+    def check(
+        self, shortcut: Shortcut, wire: Wire, asked: Asked, written: bytes, began: float
+    ) -> None:
+        """Hold what was written against what the other door writes now, or did at `began`."""
         peer = getattr(getattr(wire, "lane", None), "peer", None)
-        now = shortcut._now  # noqa: SLF001 - as above
         expected = [self.expected(shortcut, peer, asked)]
         if written != expected[0]:  # the second may have turned in between
-            with patch.object(
-                shortcut._recall._corridor._clock,  # noqa: SLF001 - as above
-                "now",
-                lambda: now() - 0.05,
-            ):
+            corridor = shortcut._recall._corridor  # noqa: SLF001 - as above
+            with patch.object(corridor, "_now", lambda: began):
                 expected.append(self.expected(shortcut, peer, asked))
         assert written in expected, (asked, written[:500], expected[0][:500])
 
@@ -126,21 +124,21 @@ def standing_by() -> Iterator[Witness]:
         assert timeless(head + memory.body) == timeless(as_written(asked, answer))
 
     def giving(self: Shortcut, wire: Wire, asked: Asked) -> Memory | None:
-        recorder = Recorder(wire)
+        recorder, began = Recorder(wire), self._now()
         memory = give(self, recorder, asked)
         if memory is not None:
             witness.recalled += 1
-            witness.check(self, wire, asked, recorder.written)
+            witness.check(self, wire, asked, recorder.written, began)
         return memory
 
     def knowing(self: Shortcut, wire: Wire, head: bytes, *, believed: bool) -> bool:
-        recorder = Recorder(wire)
+        recorder, began = Recorder(wire), self._now()
         given = by_heart(self, recorder, head, believed=believed)
         if given:
             witness.by_heart += 1
             parsed = Head(head)
             asked = Asked(believed, parsed.method, parsed.target, parsed.lines)
-            witness.check(self, wire, asked, recorder.written)
+            witness.check(self, wire, asked, recorder.written, began)
         return given
 
     with (
