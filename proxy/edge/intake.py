@@ -267,8 +267,7 @@ class Intake(HttpToolsProtocol, ABC):
             target = (split_absolute(target) or ("", b"", target))[2]
         path, _, query = target.partition(b"?")
         root = self.root_path
-        text = path.decode("latin-1")
-        scope["path"] = root + (unquote(text) if "%" in text else text)
+        scope["path"] = root + unquote(path.decode("latin-1"))
         scope["raw_path"] = root.encode("ascii") + path
         scope["query_string"] = query
 
