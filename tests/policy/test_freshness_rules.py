@@ -165,3 +165,18 @@ USEFUL = {  # how long after T, and for how long from then on
 def test_useful_for(lines: tuple[str, ...], terms: Terms, later: float, seconds: float) -> None:
     held = stored(*lines, terms=terms)
     assert freshness.useful_for(held, terms, T + later) == seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("max-age=60", 13.8), ("max-age=60, immutable", 0.0)]
+)
+def test_so_long_before_expiry_a_refresh_is_more_than_an_exception(
+    said: str, seconds: float
+) -> None:
+    """At that time one request in a thousand asks for it; of what cannot change none does."""
+    held = stored(f"Cache-Control: {said}", delay=2.0)
+    assert freshness.early_refreshes(held, EAGER) == pytest.approx(seconds, abs=0.05)
+    later = held.response_time + held.ttl(held.response_time) - max(seconds, 1.0)
+    rare, common = 0.998, 0.9999
+    assert not freshness.wants_early_refresh(held, EAGER, later, rare)
+    assert freshness.wants_early_refresh(held, EAGER, later, common) is (seconds > 0)
