@@ -147,7 +147,7 @@ BUDGETS: Final = (
         (Bound(1.6, resident.PAYLOAD, more=60),),
         how="All of the process once it holds 100,000 answers of 2 KiB, beside the bytes of their"
         " bodies; measured once.",
-        why="Each answer is some forty objects of an interpreter beside its body, 2.7 kB in all:"
+        why="Each answer is some forty objects of an interpreter beside its body, 2.3 kB in all:"
         " fields, what is known of it, labels, its place in the store.",
     ),
     Budget(
