@@ -100,10 +100,10 @@ def values(paths: Sequence[Path], document: object) -> Iterator[tuple[int, objec
 
     `document` is made of what a JSON reader returns. Raises TooLarge.
     """
-    todo = [(path, 0, document) for path in range(len(paths))]
+    ahead = [(path, 0, document) for path in range(len(paths))]
     steps = 0
-    while todo:
-        number, at, value = todo.pop()
+    while ahead:
+        number, at, value = ahead.pop()
         if at == len(paths[number]):
             yield number, value
             continue
@@ -112,7 +112,7 @@ def values(paths: Sequence[Path], document: object) -> Iterator[tuple[int, objec
             if steps > MOST_STEPS:
                 raise TooLarge(f"more than {MOST_STEPS} values")
             if onward or isinstance(child, (dict, list)):
-                todo.append((number, at + onward, child))
+                ahead.append((number, at + onward, child))
 
 
 def _steps(segment: Segment, value: object) -> Iterator[tuple[int, object]]:
