@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 FLOORS = (
-    (("proxy/errors.py", "proxy/http/", "proxy/policy/", "proxy/rules/"), 100.0),
+    (("proxy/errors.py", "proxy/values.py", "proxy/http/", "proxy/policy/", "proxy/rules/"), 100.0),
     (("proxy/",), 95.0),
 )
 

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "proxy"
 
 FLOORS = {
+    "values": 0,
     "errors": 0,
     "http": 0,
     "policy": 1,
@@ -42,6 +43,7 @@ FLOORS = {
 }
 NEIGHBOURS = {
     ("http", "errors"): "the ground of the ground",
+    ("http", "values"): "what every value is made by",
     ("settings", "sections"): "a whole and its parts",
     ("stores", "shared"): "the tiers and one of them",
     ("tokens", "sections"): "a section says where a secret is",

@@ -24,7 +24,7 @@ CLOSING: Final = 2.0
 """Seconds that the event loop is given to close, once everything has ended."""
 
 _THRESHOLDS: Final = (10_000, 20, 20)
-"""Objects made and not freed, and collections of each generation, until the next one is looked at."""
+"""Objects made and not yet freed, and collections of a generation, that set off a collection."""
 
 
 class Server(uvicorn.Server):

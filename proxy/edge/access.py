@@ -5,7 +5,6 @@ no field. This module must not know where lines go.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -13,6 +12,7 @@ import orjson
 
 from proxy.engine.answer import Account
 from proxy.http.message import Request
+from proxy.values import valueclass
 
 MAX_PATH: Final = 1_024
 
@@ -25,7 +25,7 @@ class Logged(Enum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Exchange:
     """One answered request: `at` since the epoch, how long it took, `sent` bytes of body."""
 

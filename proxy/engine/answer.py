@@ -1,7 +1,7 @@
 """Answer: what the engine hands to the edge, and the account of how it came about."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import UnionType
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from proxy.http import problem
 from proxy.http.cache_status import CacheStatus
 from proxy.http.message import Fields
 from proxy.policy.reasons import Family, Reason
+from proxy.values import valueclass
 
 
 class Stream(Protocol):
@@ -29,7 +30,7 @@ class Stream(Protocol):
         """Give up the rest."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Account:
     """How a request was handled: the rule, why, and what became of the response."""
 
@@ -72,7 +73,7 @@ class Account:
         return self.failed or declined or (Reason.UNVERIFIED if self.unverified else self.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Answer:
     """A response for one client: head, and a body in hand or on its way."""
 

@@ -4,7 +4,7 @@ Its rule, the form in which the upstream will see it, and its key, which is made
 form: what is not in the key and not on the rule's pass list does not go forward.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
@@ -21,9 +21,10 @@ from proxy.rules.keys import READS, Key, key_for, labels_for, selected
 from proxy.rules.labels import Labels
 from proxy.rules.paths import Capture
 from proxy.rules.ruleset import Match, Rule
+from proxy.values import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Boarded:
     """A request on board: `outbound` is what the upstream will see and policy judges.
 

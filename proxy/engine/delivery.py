@@ -6,7 +6,7 @@ came before (9211 §2). This module must not know how an answer was found.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import token_hex
 from typing import Final
 
@@ -29,6 +29,7 @@ from proxy.policy.representation import recoded, unmodified, varying
 from proxy.policy.shaping import Piece, shape
 from proxy.policy.stored import Stored
 from proxy.policy.validation import is_partial_or_conditional
+from proxy.values import valueclass
 
 SMALL: Final = 16_384
 """Bytes of a body that is coded once all of it is here; a larger one is coded as it comes."""
@@ -38,7 +39,7 @@ _RECODED: Final = frozenset({"GET", "HEAD", "POST"})
 _NOT_MODIFIED: Final = 304
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Arrival:
     """A response that is being kept, for one of those who read along.
 

@@ -1,7 +1,7 @@
 """Entry: a stored response with its body, and which entries stand together under one key."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from secrets import token_hex
 
@@ -11,9 +11,10 @@ from proxy.http.message import Fields, Request
 from proxy.policy import parts, reuse
 from proxy.policy.stored import Stored
 from proxy.rules.labels import Labels
+from proxy.values import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Coded:
     """A body in another coding than the one in which it came.
 
@@ -38,7 +39,7 @@ class Coded:
         return self.OVERHEAD + len(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Entry:
     """One variant as it rests in a store.
 

@@ -7,7 +7,7 @@ must not know who waits for it.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
@@ -44,6 +44,7 @@ from proxy.policy import admission, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Decline, Keep
+from proxy.values import valueclass
 
 log = logging.getLogger("sidecache.engine")
 
@@ -56,7 +57,7 @@ _OK: Final = 200
 _SERVER_ERROR: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Errand:
     """What to fetch: a request, its body if it has one, the entry to validate or to complete.
 

@@ -6,7 +6,6 @@ for a while, and then go themselves. This module must not know how anything is f
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from proxy.engine.boarding import Boarded
@@ -14,6 +13,7 @@ from proxy.engine.flights import Elsewhere, Flights
 from proxy.engine.ledger import Trust
 from proxy.engine.ports import Adrift, Clock, Held, Leases, Passing, Taken
 from proxy.engine.shelf import Shelf
+from proxy.values import valueclass
 
 LONGEST_WAIT: Final = 5.0
 """Seconds that a replica waits for another's fetch before it fetches for itself."""
@@ -25,7 +25,7 @@ _FIRST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Go:
     """It is our turn to fetch, under a lease or, where none is to be had, alone."""
 

@@ -8,7 +8,6 @@ waited is decided in one place, the corridor. This module must not know how anyt
 import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 from proxy.engine.boarding import Boarded
@@ -25,12 +24,13 @@ from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
 from proxy.rules.keys import Key
 from proxy.rules.labels import Labels
+from proxy.values import valueclass
 
 MARKERS = 10_000
 DECLINES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Landed:
     """A response that is being kept: whoever matches it reads along the flight's feed."""
 
@@ -40,7 +40,7 @@ class Landed:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Validated:
     """The stored response was confirmed; `storing` says whether, and why, it stays."""
 
@@ -49,7 +49,7 @@ class Validated:
     storing: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Unshareable:
     """A response for the leader alone, and why it is not kept."""
 
@@ -58,19 +58,19 @@ class Unshareable:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Failed:
     """No response: the error that stood in its way."""
 
     error: SidecacheError
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Elsewhere:
     """Not fetched here: it is on the shelf, from another replica, or each has to go alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Declined:
     """Why the latest answer under a key was not kept, when that was, and on which host.
 

@@ -8,7 +8,6 @@ on the real ones.
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from proxy.engine.entry import Entry
@@ -18,6 +17,7 @@ from proxy.http.message import Head, Request
 from proxy.policy.stored import Selecting
 from proxy.policy.terms import Timeouts
 from proxy.rules.labels import Labels
+from proxy.values import valueclass
 
 
 class Near(Protocol):
@@ -39,7 +39,7 @@ class Near(Protocol):
         """Let `watcher` hear of every digest whose variants are replaced or forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Held:
     """The lease on a key is ours: fetch. `stored` tells that something lies under the key."""
 
@@ -47,17 +47,17 @@ class Held:
     stored: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Taken:
     """Another replica fetches."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Passing:
     """What comes under this key is for one caller each: do not wait (hit-for-pass)."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Adrift:
     """Nobody can tell."""
 
@@ -104,7 +104,7 @@ class Leases(Protocol):
         """Begin to turn a lease into the mark that answers under the key are not shared."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Replica:
     """One proxy of the fleet, as the log knows it.
 
@@ -148,7 +148,7 @@ Informed = Callable[[Head], None]
 """What hears of interim responses (9110 §15.2); it neither waits nor raises."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Outbound:
     """A request on its way to the upstream; `body` is read once, None when there is none.
 
@@ -213,7 +213,7 @@ class Tunnel(Protocol):
         """Close. May be called more than once."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Switched:
     """The upstream has answered 101, and this is the way on."""
 
@@ -278,7 +278,7 @@ class Clock(Protocol):
         """Return a random number in [0, 1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class World:
     """What the engine asks of the world, beside stores and logs."""
 

@@ -7,7 +7,7 @@ how anything is coded, nor what the rest of an answer looks like.
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from proxy.engine.boarding import Boarded
@@ -23,6 +23,7 @@ from proxy.policy.negotiation import Offer
 from proxy.policy.representation import represented, unmodified, varying
 from proxy.policy.stored import Stored
 from proxy.rules.keys import Key
+from proxy.values import valueclass
 
 POLISHED_AFTER: Final = 16
 """Answers in a coding after which it is worth being made as small as can be."""
@@ -39,7 +40,7 @@ UNDECODABLE: Final = b"0"
 _PIECE: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Rendition:
     """What a client gets of an entry; `further` are lines of its head.
 

@@ -3,7 +3,7 @@
 This module must not know what is done about the verdict.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from proxy.engine.boarding import Boarded, early, passed
 from proxy.engine.entry import Entry
@@ -14,9 +14,10 @@ from proxy.engine.snapshot import Snapshot
 from proxy.policy import reuse
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Absent, Fresh, Stale, Verdict
+from proxy.values import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Visit:
     """A judged request; `entry` is what is stored for it, if anything is.
 

@@ -6,19 +6,19 @@ then means for a request is not known here.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, cast
 
 import http_sf
 
 from proxy.http._grammar import OWS, TOKEN, is_token, members, skip_gap
+from proxy.values import valueclass
 
 DELTA_MAX: Final = 2**31
 """The largest delta-seconds; a greater one is read as this (9111 §1.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Directives:
     """What one side said, in seconds, switches and lower-case field names.
 
@@ -112,7 +112,7 @@ def _qualified(arguments: list[Argument]) -> frozenset[bytes]:
     return frozenset().union(*(_names(argument) or () for argument in arguments))
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class _Kind:
     """How a directive is read, and the Structured Field type that it has (9213 §2.1)."""
 

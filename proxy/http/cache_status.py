@@ -5,13 +5,14 @@ an answer is what it is, is not known here.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from proxy.values import valueclass
 
 _NOT_PRINTABLE: Final = re.compile(rb"[^\x20-\x7e]")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class CacheStatus:
     """How a cache handled one request (9211 §2).
 

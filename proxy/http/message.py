@@ -5,8 +5,9 @@ This module must not know what any field means.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from proxy.values import valueclass
 
 Line = tuple[bytes, bytes]
 _ABSENT: Final[tuple[bytes, ...]] = ()
@@ -97,7 +98,7 @@ class Fields:
 NO_FIELDS: Final = Fields()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Request:
     """A request's head as it arrived; the body, if any, travels beside it.
 
@@ -130,7 +131,7 @@ class Request:
         return self.target.partition(b"?")[2]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Head:
     """A response's head: status and field lines (9110 §15, §6.3)."""
 

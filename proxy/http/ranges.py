@@ -4,10 +4,10 @@ Which ranges are worth serving, and how, is not decided here.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from proxy.http._grammar import OWS
+from proxy.values import valueclass
 
 _MOST_MEMBERS: Final = 100
 # 19 digits hold every length that a file system can have, and cost nothing to read.
@@ -19,7 +19,7 @@ _CONTENT: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class ByteRange:
     """One range-spec: `first` to `last` inclusive, either may be open (9110 §14.1.2).
 
@@ -30,7 +30,7 @@ class ByteRange:
     last: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class ContentRange:
     """The bytes `first` to `last` inclusive of `size`, None if unknown (9110 §14.4)."""
 

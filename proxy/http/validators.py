@@ -4,18 +4,18 @@ Last-Modified is a date and read by `dates`. When to compare is not known here.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
 from proxy.http._grammar import OWS, skip_gap
+from proxy.values import valueclass
 
 _ETAG: Final = rb'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*+)"'
 _ALONE: Final = re.compile(_ETAG)
 _MEMBER: Final = re.compile(_ETAG + rb"[ \t]*+(?:,|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class EntityTag:
     """An entity tag: the bytes between its quotes, and whether it is weak."""
 

@@ -5,7 +5,7 @@ row. This module must not know stores or keys.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from proxy.http import dates, hops, target, vary
@@ -25,6 +25,7 @@ from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Stored
 from proxy.policy.terms import Caching, SetCookie, Terms
 from proxy.policy.verdicts import Admission, Decline, Keep
+from proxy.values import valueclass
 
 UNDERSTOOD: Final = frozenset(
     {*range(200, 207), *range(300, 304), 307, 308, *range(400, 418), 421, 422, 426}
@@ -40,7 +41,7 @@ _NOT_KEPT: Final = hops.PROXY_OWN | {b"age", b"content-length"}
 """§3.1 forbids the first; Age and Content-Length are written anew for each answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Moment:
     """When the request left and the response came, seconds, and one random draw in [0, 1)."""
 
@@ -49,7 +50,7 @@ class Moment:
     draw: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class _Case:
     request: Request
     head: Head

@@ -6,7 +6,6 @@ module must not know how anything is coded, nor which codings are at hand.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +14,7 @@ from proxy.http.codings import UNTOLD, Accepted, Coding, applied
 from proxy.http.message import Fields, Request
 from proxy.policy.freshness import governing
 from proxy.policy.terms import Compress, Terms
+from proxy.values import valueclass
 
 _EMPTY: Final = frozenset({204, 205, 304, 416})
 _PARTIAL: Final = 206
@@ -25,7 +25,7 @@ _DIGESTS: Final = frozenset({b"content-digest", b"repr-digest", b"digest", b"con
 """Fields that are about the very bytes, coding included (9530 §2, §3; 3230; 1864)."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Offer:
     """The codings that a client can be given, the best first; none is acceptable where it is empty.
 

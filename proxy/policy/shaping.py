@@ -5,7 +5,6 @@ The body is named by slices of the stored bytes; this module must not touch them
 coding they are.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
@@ -14,6 +13,7 @@ from proxy.http.message import Fields, Line, Request
 from proxy.http.ranges import ContentRange, merged, parse_range, resolve, unsatisfied
 from proxy.policy.stored import Stored
 from proxy.policy.validation import not_modified, range_applies
+from proxy.values import valueclass
 
 _NOT_IN_304: Final = frozenset(
     {
@@ -47,7 +47,7 @@ Piece = bytes | slice
 """Bytes as they are, or a slice of the stored ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Shape:
     """The head of an answer, and the pieces that follow it (None for HEAD or 304)."""
 

@@ -4,19 +4,18 @@ What the response said is worked out once, when it is kept; the judgement of eac
 is arithmetic on these values.
 """
 
-from dataclasses import dataclass
-
 from proxy.http.cache_control import Directives
 from proxy.http.message import Fields
 from proxy.http.ranges import ContentRange
 from proxy.http.validators import EntityTag
 from proxy.policy.reasons import Reason
+from proxy.values import valueclass
 
 Selecting = tuple[tuple[bytes, bytes | None], ...]
 """The fields that Vary nominates and their normalised values in the request (9111 §4.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Lifetime:
     """A freshness lifetime in seconds, where it comes from, and the sum as one would write it."""
 
@@ -25,7 +24,7 @@ class Lifetime:
     arithmetic: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Stored:
     """A kept response to a GET, without its body (9111 §3).
 

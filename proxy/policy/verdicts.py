@@ -3,13 +3,12 @@
 A verdict is a value; whoever receives one must meet every member of its set (`assert_never`).
 """
 
-from dataclasses import dataclass
-
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Stored
+from proxy.values import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Fresh:
     """Answer from the stored response; `refresh` asks for an early one in the background."""
 
@@ -18,7 +17,7 @@ class Fresh:
     refresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Stale:
     """Answer from the stale stored response; `refresh` asks for a new one in the background."""
 
@@ -27,7 +26,7 @@ class Stale:
     refresh: bool
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class MustValidate:
     """Ask the upstream whether the stored response still holds (9111 §4.3)."""
 
@@ -35,21 +34,21 @@ class MustValidate:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Absent:
     """Nothing stored can be used: fetch, and perhaps keep."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Bypass:
     """The cache has no part in this request: straight through, nothing kept."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Refuse:
     """The proxy answers by itself: 504 (9111 §5.2.1.7) or 501 (9110 §7.6.2)."""
 
@@ -59,7 +58,7 @@ class Refuse:
 Verdict = Fresh | Stale | MustValidate | Absent | Bypass | Refuse
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Keep:
     """Store the response as this."""
 
@@ -67,7 +66,7 @@ class Keep:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Decline:
     """Do not store the response."""
 

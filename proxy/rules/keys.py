@@ -5,7 +5,7 @@ fields on the pass list below, each with its reason. This module must not know w
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
@@ -19,6 +19,7 @@ from proxy.rules import cookies, labels, query
 from proxy.rules.labels import Labels
 from proxy.rules.rule import KeySpec, Rule
 from proxy.rules.ruleset import Ruleset
+from proxy.values import valueclass
 
 __all__ = ["Key", "KeySpec", "key_for", "labels_for", "parts", "request_of", "selected", "uri_tags"]
 
@@ -56,7 +57,7 @@ PASS_AS_CREDENTIALS: Final = frozenset({b"authorization", b"cookie"})
 shareable (9111 §3.5), KEY has them in the key. With SHARE they are fields like any other."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Key:
     """A key (9111 §2): `digest` to look up, `text` to compare.
 

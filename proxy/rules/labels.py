@@ -6,9 +6,10 @@ another kind. This module must not know what has been purged.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from proxy.values import valueclass
 
 EVERYTHING: Final = b"*"
 """The tag that every answer has."""
@@ -17,7 +18,7 @@ LONGEST: Final = 200
 """Bytes of a tag as it is kept; a longer one stands as its digest."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Labels:
     """By what an answer can be purged: `tags`, and `location`, its authority and target."""
 

@@ -5,7 +5,6 @@ where rules are written, nor what a key is made of.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from proxy.http.message import Request
@@ -19,11 +18,12 @@ from proxy.rules.paths import Trie, parse
 from proxy.rules.rule import KeySpec, Rule, Selection
 from proxy.rules.schema import DEFAULT_TIMEOUTS, LIVE, RuleModel, terms_of
 from proxy.rules.tags import BodyTag, OnSuccess, Tagging
+from proxy.values import valueclass
 
 __all__ = ["Match", "Rule", "Ruleset", "compile_rules"]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Match:
     """The rule that a request falls under, and what its path pattern captured, decoded.
 

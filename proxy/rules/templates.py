@@ -16,6 +16,7 @@ from proxy.http.message import NO_FIELDS, Fields, Request
 from proxy.rules.paths import Capture
 from proxy.rules.problems import nearest
 from proxy.rules.query import parameters
+from proxy.values import valueclass
 
 LONGEST: Final = 512
 """Characters of a template."""
@@ -57,7 +58,7 @@ class Template:
         return frozenset(place.name.decode() for place in places if place.source is source)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class Exchange:
     """What templates are filled from: a request, what its path captured, and its response."""
 

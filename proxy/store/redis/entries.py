@@ -25,6 +25,7 @@ from proxy.store.redis.link import Link
 from proxy.store.redis.lookups import Lookups
 from proxy.store.redis.scripts import Argument, Script
 from proxy.store.redis.writes import Writes
+from proxy.values import valueclass
 
 MAX_OBJECT: Final = 1_048_576
 """Bytes of a body; a larger one would keep the look-ups behind it waiting."""
@@ -61,7 +62,7 @@ class EntriesStats:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class _Put:
     """What is to be kept; `life` is in milliseconds."""
 
@@ -72,7 +73,7 @@ class _Put:
     lease: Held | None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class _Plan:
     """What a put comes to: values by key with their lives in milliseconds, and keys to go."""
 

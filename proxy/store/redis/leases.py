@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from secrets import token_hex
@@ -24,6 +23,7 @@ from proxy.store.redis.keyspace import Keyspace
 from proxy.store.redis.link import Link
 from proxy.store.redis.scripts import Argument, Script
 from proxy.store.redis.writes import Writes
+from proxy.values import valueclass
 
 log = logging.getLogger("sidecache.store")
 
@@ -49,7 +49,7 @@ _UNGRANTED: Final[dict[int, Claim]] = {0: Taken(), 2: Passing()}
 _CLAIM, _RENEW, _END, _MARK = map(Script, ("claim", "renew", "end", "mark"))
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass(frozen=True, slots=True)
 class _Renewed:
     """A lease that is being renewed, and since when it is held."""
 
