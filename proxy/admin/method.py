@@ -1,6 +1,5 @@
 """Method: PURGE on the port of clients, for tools that were made for Varnish or Fastly."""
 
-from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -19,6 +18,7 @@ from proxy.http.message import Fields, Request
 from proxy.policy.reasons import Reason
 from proxy.rules.ruleset import Ruleset
 from proxy.rules.tags import MOST, Tagging, of_response
+from proxy.values import replace
 
 WITHIN: Final = 5.0
 """Seconds that a PURGE waits for all replicas; after that its answer is 202."""

@@ -6,7 +6,6 @@ The same functions decide here and in the running proxy; this file only tells wh
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -32,6 +31,7 @@ from proxy.policy.verdicts import Bypass, Decline, Keep, Refuse
 from proxy.rules import labels, tags
 from proxy.rules.keys import parts
 from proxy.settings import load, ruleset
+from proxy.values import replace
 
 MAX_RESPONSE = 65_536
 

@@ -5,7 +5,6 @@ This module must not know how an answer is found.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from proxy.edge.access import AccessLog
 from proxy.edge.connected import while_connected
@@ -25,6 +24,7 @@ from proxy.engine.tunnelling import Tunnelling, protocol_of
 from proxy.engine.visit import Visit
 from proxy.errors import ClientGone, RequestError
 from proxy.http.message import Request
+from proxy.values import replace
 
 PurgeMethod = Callable[[Request], Awaitable[Answer]]
 """What answers PURGE, where the operator wants it to be a method of ours."""

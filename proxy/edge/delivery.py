@@ -4,7 +4,6 @@ This module must not know how an answer is found.
 """
 
 import time
-from dataclasses import replace
 from typing import Final
 
 from proxy.edge.access import AccessLog, Exchange
@@ -20,6 +19,7 @@ from proxy.errors import RequestError, Unsendable, UpstreamError
 from proxy.http import dates
 from proxy.http.message import Line, Request
 from proxy.policy.reasons import Reason
+from proxy.values import replace
 
 NO_RULE: Final = "-"
 """The rule of what never met one; no rule can have this name."""

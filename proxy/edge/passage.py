@@ -3,7 +3,6 @@
 This module must not know how the upstream is asked, or what the bytes mean.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from proxy.edge.delivery import Delivery
@@ -16,6 +15,7 @@ from proxy.errors import ClientGone, Unsendable
 from proxy.http.hops import end_to_end
 from proxy.http.message import Request
 from proxy.policy.reasons import Reason
+from proxy.values import replace
 
 _SWITCHING: Final = 101
 

@@ -1,7 +1,7 @@
 """Answer: what the engine hands to the edge, and the account of how it came about."""
 
 from collections.abc import AsyncIterator
-from dataclasses import field, replace
+from dataclasses import field
 from types import UnionType
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from proxy.http import problem
 from proxy.http.cache_status import CacheStatus
 from proxy.http.message import Fields
 from proxy.policy.reasons import Family, Reason
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 
 class Stream(Protocol):

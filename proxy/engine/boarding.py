@@ -4,8 +4,6 @@ Its rule, the form in which the upstream will see it, and its key, which is made
 form: what is not in the key and not on the rule's pass list does not go forward.
 """
 
-from dataclasses import replace
-
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
 from proxy.http.codings import UNTOLD, Accepted, Coding, accepted
@@ -21,7 +19,7 @@ from proxy.rules.keys import READS, Key, key_for, labels_for, selected
 from proxy.rules.labels import Labels
 from proxy.rules.paths import Capture
 from proxy.rules.ruleset import Match, Rule
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 
 @valueclass(frozen=True, slots=True)

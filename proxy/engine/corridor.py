@@ -9,7 +9,6 @@ This module must not know sockets, files or formats; it decides nothing that pol
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
@@ -51,6 +50,7 @@ from proxy.policy.invalidation import SAFE
 from proxy.policy.reasons import Reason
 from proxy.policy.validation import personal
 from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale
+from proxy.values import replace
 
 _GATEWAY_TIMEOUT: Final = 504
 _REFUSED: Final = {

@@ -6,7 +6,6 @@ came before (9211 §2). This module must not know how an answer was found.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from secrets import token_hex
 from typing import Final
 
@@ -29,7 +28,7 @@ from proxy.policy.representation import recoded, unmodified, varying
 from proxy.policy.shaping import Piece, shape
 from proxy.policy.stored import Stored
 from proxy.policy.validation import is_partial_or_conditional
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 SMALL: Final = 16_384
 """Bytes of a body that is coded once all of it is here; a larger one is coded as it comes."""

@@ -1,7 +1,6 @@
 """Entry: a stored response with its body, and which entries stand together under one key."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from secrets import token_hex
 
@@ -11,7 +10,7 @@ from proxy.http.message import Fields, Request
 from proxy.policy import parts, reuse
 from proxy.policy.stored import Stored
 from proxy.rules.labels import Labels
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 
 @valueclass(frozen=True, slots=True)

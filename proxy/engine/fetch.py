@@ -7,7 +7,6 @@ must not know who waits for it.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
@@ -44,7 +43,7 @@ from proxy.policy import admission, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Decline, Keep
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 log = logging.getLogger("sidecache.engine")
 

@@ -4,8 +4,6 @@ A 304 confirms one (9111 §4.3.4), a 200 to HEAD confirms or casts doubt (§4.3.
 not know where entries rest.
 """
 
-from dataclasses import replace
-
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry, another
 from proxy.http import hops
@@ -14,6 +12,7 @@ from proxy.policy import admission, freshness, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.stored import Stored
 from proxy.policy.verdicts import Admission, Decline, Keep
+from proxy.values import replace
 
 
 def freshened(

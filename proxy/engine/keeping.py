@@ -4,7 +4,6 @@ The corridor's fetches and `explain` ask here alike. This module must not know h
 fetched or stored.
 """
 
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
@@ -21,6 +20,7 @@ from proxy.policy.verdicts import Admission, Decline
 from proxy.rules import tags
 from proxy.rules.keys import selected
 from proxy.rules.labels import Labels
+from proxy.values import replace
 
 _OK: Final = 200
 

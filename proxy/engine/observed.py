@@ -4,13 +4,13 @@ This module must not know what a response means, or where notes go.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Final, TypeVar
 
 from proxy.engine.answer import reason_of
 from proxy.engine.journey import Journey, Leg, current
 from proxy.engine.ports import Clock, Inbound, Outbound, Switched, Tunnels, Upstream
 from proxy.errors import SidecacheError
+from proxy.values import replace
 
 CANCELLED: Final = "cancelled"
 """How an exchange failed that nobody waited for any more."""

@@ -3,8 +3,6 @@
 This module must not know whether the answer is kept.
 """
 
-from dataclasses import replace
-
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
 from proxy.http import dates, hops
@@ -12,6 +10,7 @@ from proxy.http.message import Head, content_length
 from proxy.policy.reasons import Reason
 from proxy.rules import tags
 from proxy.rules.labels import Labels
+from proxy.values import replace
 
 _EMPTY = frozenset({204, 205})
 

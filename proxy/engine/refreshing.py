@@ -7,7 +7,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import Context
-from dataclasses import replace
 from heapq import heappush, heappushpop
 from itertools import count
 from typing import Final, Protocol
@@ -20,6 +19,7 @@ from proxy.engine.turns import by_turns
 from proxy.http.message import Fields, Request
 from proxy.policy.stored import Selecting
 from proxy.rules.keys import PASS_AS_CREDENTIALS, request_of
+from proxy.values import replace
 
 MOST: Final = 200
 """Answers that one look at the memory has fetched again; the others wait to be asked for."""

@@ -7,7 +7,6 @@ how anything is coded, nor what the rest of an answer looks like.
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import replace
 from typing import Final
 
 from proxy.engine.boarding import Boarded
@@ -23,7 +22,7 @@ from proxy.policy.negotiation import Offer
 from proxy.policy.representation import represented, unmodified, varying
 from proxy.policy.stored import Stored
 from proxy.rules.keys import Key
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 POLISHED_AFTER: Final = 16
 """Answers in a coding after which it is worth being made as small as can be."""

@@ -4,7 +4,6 @@ One fetch a key, whoever asks. This module must not know how anything is fetched
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from proxy.engine.boarding import Boarded
@@ -17,6 +16,7 @@ from proxy.engine.stats import Stats
 from proxy.engine.visit import Visit, judged
 from proxy.policy.validation import whole
 from proxy.policy.verdicts import Fresh, Stale
+from proxy.values import replace
 
 Depart = Callable[[Errand, Flight], None]
 """What starts a fetch as a task of its own."""

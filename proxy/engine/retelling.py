@@ -3,7 +3,6 @@
 This module must not know bodies.
 """
 
-from dataclasses import replace
 from secrets import token_hex
 
 from proxy.engine.answer import Account, Answer, failure
@@ -14,6 +13,7 @@ from proxy.policy.reasons import Reason
 from proxy.policy.representation import recoded, retold, varying
 from proxy.policy.stored import Stored
 from proxy.policy.validation import whole
+from proxy.values import replace
 
 
 def as_read(boarded: Boarded) -> Boarded:

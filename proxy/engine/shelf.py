@@ -5,7 +5,6 @@ module must not know requests beyond what picks a variant.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from operator import is_
 from typing import Final
 
@@ -15,6 +14,7 @@ from proxy.engine.ledger import Ledger, Standing, Trust
 from proxy.engine.ports import Far, Held, Near, PurgeLog
 from proxy.policy import freshness, reuse
 from proxy.rules.keys import Key
+from proxy.values import replace
 
 CLOCKS_AGREE: Final = 0.02
 """Seconds by which the time of one response may differ on its way through the shared tier."""

@@ -5,7 +5,6 @@ Nothing of it is ever cached. This module must not know sockets, or what the byt
 
 import asyncio
 import re
-from dataclasses import replace
 from typing import Final
 
 from proxy.engine import reception
@@ -17,6 +16,7 @@ from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http import hops
 from proxy.http.message import Fields, Line, Request
 from proxy.policy.reasons import Reason
+from proxy.values import replace
 
 _PROTOCOL: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?")
 # HTTP in another guise would be answered behind the back of every rule (h2c smuggling).

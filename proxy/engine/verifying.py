@@ -11,7 +11,7 @@ but upstream.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from proxy.engine.boarding import Boarded
@@ -28,6 +28,7 @@ from proxy.policy.validation import whole
 from proxy.rules.comparison import Parts, differing, is_personal, nobodys, parts_of
 from proxy.rules.keys import Key
 from proxy.rules.rule import Rule
+from proxy.values import replace
 
 MOST: Final = 4
 """Verifications at a time; further ones are dropped."""

@@ -3,8 +3,6 @@
 This module must not know what is done about the verdict.
 """
 
-from dataclasses import replace
-
 from proxy.engine.boarding import Boarded, early, passed
 from proxy.engine.entry import Entry
 from proxy.engine.ledger import Trust
@@ -14,7 +12,7 @@ from proxy.engine.snapshot import Snapshot
 from proxy.policy import reuse
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Absent, Fresh, Stale, Verdict
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 
 @valueclass(frozen=True, slots=True)

@@ -30,21 +30,26 @@ class Fields:
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """Return every value of a field, one an occurrence; `name` in lower case."""
-        return self._indexed().get(name, _ABSENT)
+        index = self._index
+        if index is None:
+            index = self._indexed()
+        return index.get(name, _ABSENT)
 
     def first(self, name: bytes) -> bytes | None:
         """Return the first value of a field, or None; `name` in lower case."""
-        values = self._indexed().get(name)
+        values = self.all(name)
         return values[0] if values else None
 
     def joined(self, name: bytes) -> bytes | None:
         """Return all values of a field as one list, as 9110 §5.3 allows, or None."""
-        values = self._indexed().get(name)
+        values = self.all(name)
+        if len(values) == 1:
+            return values[0]
         return b", ".join(values) if values else None
 
     def names(self) -> Collection[bytes]:
         """Return the lower-case names that are present."""
-        return self._indexed().keys()
+        return (self._indexed() if self._index is None else self._index).keys()
 
     def without(self, names: Collection[bytes]) -> "Fields":
         """Return the lines whose lower-case name is not in `names`."""
@@ -61,8 +66,15 @@ class Fields:
 
     def _indexed(self) -> dict[bytes, tuple[bytes, ...]]:
         """Return the values by name: made when they are first asked for, and most never are."""
-        if self._index is not None:
-            return self._index
+        index: dict[bytes, tuple[bytes, ...]]
+        index = {name.lower(): (value,) for name, value in self.lines}
+        if len(index) < len(self.lines):
+            index = self._gathered()
+        self._index = index
+        return index
+
+    def _gathered(self) -> dict[bytes, tuple[bytes, ...]]:
+        """Return the values by name where a name comes more than once."""
         index: dict[bytes, tuple[bytes, ...]] = {}
         further: dict[bytes, list[bytes]] = {}  # joined once: a name may come thousands of times
         for name, value in self.lines:
@@ -73,11 +85,13 @@ class Fields:
                 index[lower] = (value,)
         for lower, values in further.items():
             index[lower] += tuple(values)
-        self._index = index
         return index
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._indexed()
+        index = self._index
+        if index is None:
+            index = self._indexed()
+        return name in index
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)

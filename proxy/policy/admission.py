@@ -5,7 +5,6 @@ row. This module must not know stores or keys.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from proxy.http import dates, hops, target, vary
@@ -25,7 +24,7 @@ from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Stored
 from proxy.policy.terms import Caching, SetCookie, Terms
 from proxy.policy.verdicts import Admission, Decline, Keep
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 UNDERSTOOD: Final = frozenset(
     {*range(200, 207), *range(300, 304), 307, 308, *range(400, 418), 421, 422, 426}

@@ -3,13 +3,12 @@
 Positions only; the bytes are joined by whoever holds them.
 """
 
-from dataclasses import replace
-
 from proxy.http.message import Head, Request
 from proxy.http.ranges import ContentRange, parse_content_range, parse_range, resolve
 from proxy.http.validators import parse_etag
 from proxy.policy.stored import Stored
 from proxy.policy.validation import is_partial_or_conditional, range_applies, updated
+from proxy.values import replace
 
 
 def wanted(request: Request, size: int) -> slice | None:

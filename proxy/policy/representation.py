@@ -5,7 +5,6 @@ bodies, nor which coding was chosen, or why.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from proxy.http.coded_tags import CodedTag, coded_tag, plain, taken_apart
@@ -14,6 +13,7 @@ from proxy.http.message import Fields, Line, Request
 from proxy.http.validators import ANY, EntityTag, parse_etag, parse_tags
 from proxy.policy.stored import Stored
 from proxy.policy.validation import READS, not_modified
+from proxy.values import replace
 
 _ACCEPT_ENCODING: Final = b"accept-encoding"
 _RANGE: Final = frozenset({b"range", b"if-range"})

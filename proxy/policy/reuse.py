@@ -5,7 +5,6 @@ not know where responses are stored.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from proxy.http import vary
 from proxy.http.cache_control import Directives, parse_request
@@ -17,6 +16,7 @@ from proxy.policy.reasons import Reason
 from proxy.policy.stored import Selecting, Stored
 from proxy.policy.terms import Caching, Terms
 from proxy.policy.verdicts import Absent, Bypass, Fresh, MustValidate, Refuse, Stale, Verdict
+from proxy.values import replace
 
 _RETRIEVALS = frozenset({"GET", "HEAD"})
 _FOR_THE_ORIGIN = (b"if-match", b"if-unmodified-since")

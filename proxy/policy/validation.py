@@ -4,13 +4,13 @@ Also the other direction: whether a client's own copy still holds. This module m
 requests are sent.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from proxy.http import dates, hops
 from proxy.http.message import Fields, Head, Line, Request
 from proxy.http.validators import ANY, parse_etag, parse_tags, strong_match, weak_match
 from proxy.policy.stored import Stored
+from proxy.values import replace
 
 READS: Final = frozenset({"GET", "HEAD"})
 CONDITIONS: Final = frozenset(

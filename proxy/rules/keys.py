@@ -5,7 +5,6 @@ fields on the pass list below, each with its reason. This module must not know w
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
@@ -19,7 +18,7 @@ from proxy.rules import cookies, labels, query
 from proxy.rules.labels import Labels
 from proxy.rules.rule import KeySpec, Rule
 from proxy.rules.ruleset import Ruleset
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 __all__ = ["Key", "KeySpec", "key_for", "labels_for", "parts", "request_of", "selected", "uri_tags"]
 

@@ -9,7 +9,7 @@ miss. Nothing in it is ever executed. This module must not know where the bytes 
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from enum import Enum
 from operator import attrgetter
 from struct import Struct
@@ -29,6 +29,7 @@ from proxy.http.validators import EntityTag
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Selecting, Stored
 from proxy.rules.labels import Labels
+from proxy.values import replace
 
 VERSION: Final = 2
 """To be raised whenever the same bytes would mean something else."""

@@ -5,7 +5,6 @@ where spans go, or which requests have any.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 from opentelemetry import trace
@@ -19,6 +18,7 @@ from proxy.http.message import Head, Request
 from proxy.http.trace_context import TRACEPARENT, TRACESTATE, TraceParent
 from proxy.trace import attributes
 from proxy.trace.sampling import Sampler
+from proxy.values import replace
 
 Flush = Callable[[], Awaitable[None]]
 
