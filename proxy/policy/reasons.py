@@ -115,6 +115,8 @@ class Reason(Enum):
     OUTDATED = "outdated"
     UNTAGGABLE = "untaggable"
 
+    __hash__ = object.__hash__  # each is one object, and Enum's own hash is made by its name
+
     @property
     def meaning(self) -> Meaning:
         """What this reason says."""
