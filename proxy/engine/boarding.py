@@ -4,6 +4,8 @@ Its rule, the form in which the upstream will see it, and its key, which is made
 form: what is not in the key and not on the rule's pass list does not go forward.
 """
 
+from functools import lru_cache, partial
+
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
 from proxy.http.codings import UNTOLD, Accepted, Coding, accepted
@@ -73,6 +75,31 @@ def board(request: Request, snapshot: Snapshot) -> Boarded:
     accepts = accepted(request.fields.all(b"accept-encoding"))
     boarded = _boarded(match, request.having(fields), snapshot, accepts)
     return replace(boarded, ends_here=True) if hops.ends_here(request) else boarded
+
+
+class Gangway:
+    """Boards requests; one that has come before, under the same rules, is on board already."""
+
+    MOST = 1_024
+    """Requests that are known."""
+    LONGEST = 2_048
+    """Bytes of a head that is worth being known."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._open(snapshot)
+
+    def board(self, request: Request, snapshot: Snapshot) -> Boarded:
+        """Return what `board` does, by the rules of `snapshot`; raises `RequestError`."""
+        if snapshot is not self._snapshot:
+            self._open(snapshot)
+        length = len(request.target) + sum(
+            [len(name) + len(value) for name, value in request.fields.lines]
+        )
+        return board(request, snapshot) if length > self.LONGEST else self._known(request)
+
+    def _open(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._known = lru_cache(maxsize=self.MOST)(partial(board, snapshot=snapshot))
 
 
 def early(boarded: Boarded) -> Bypass | Refuse | None:

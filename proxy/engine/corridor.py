@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, assert_never
 
 from proxy.engine.answer import Account, Answer, failure
-from proxy.engine.boarding import Boarded, board, early
+from proxy.engine.boarding import Boarded, Gangway, early
 from proxy.engine.delivery import Arrival, Delivery, passed_on
 from proxy.engine.entry import Entry
 from proxy.engine.feed import Reader
@@ -66,6 +66,7 @@ class Corridor:
         self, snapshot: Snapshot, fleet: Fleet, purging: Purging, world: World, stats: Stats
     ) -> None:
         self.snapshot = snapshot
+        self._gangway = Gangway(snapshot)
         self.shelf = fleet.shelf
         self.flights = fleet.flights
         self.tasks = Tasks()
@@ -82,7 +83,7 @@ class Corridor:
 
     def visit(self, request: Request) -> Visit:
         """Judge a request; raises `RequestError` where it cannot be taken."""
-        boarded, now = board(request, self.snapshot), self._now()
+        boarded, now = self._gangway.board(request, self.snapshot), self._now()
         verdict = early(boarded)
         if verdict is not None:
             return Visit(boarded, verdict, None, now)

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from proxy.engine.boarding import board, retrieval
+from proxy.engine.boarding import Gangway, board, retrieval
 from proxy.engine.snapshot import Snapshot
 from proxy.errors import RequestError
 from proxy.rules import labels
@@ -76,3 +76,36 @@ def test_9110_9_3_3_the_retrieval_that_a_post_may_serve() -> None:
 def test_a_uri_has_a_tag_of_what_is_read_from_it() -> None:
     tags = uri_tags(SNAPSHOT.ruleset, "http", b"API.test:80", b"/few?b=1&a=2")
     assert set(tags) & set(board(ask(target="/few?a=2"), SNAPSHOT).labels.tags)
+
+
+def test_who_comes_again_is_on_board_already() -> None:
+    gangway, request = Gangway(SNAPSHOT), ask("X-Forwarded-Proto: https", target="/few?a=1")
+    first = gangway.board(request, SNAPSHOT)
+    assert first == board(request, SNAPSHOT)
+    assert gangway.board(replace(request), SNAPSHOT) is first
+    believed = replace(request, peer="10.1.2.3")
+    assert gangway.board(believed, SNAPSHOT) == board(believed, SNAPSHOT) != first
+
+
+def test_other_rules_know_nobody_of_before() -> None:
+    gangway, request = Gangway(SNAPSHOT), ask(target="/few?a=1&b=2")
+    before = gangway.board(request, SNAPSHOT)
+    rules = Snapshot(ruleset({}))
+    after = gangway.board(request, rules)
+    assert after == board(request, rules) != before
+    assert after.snapshot is rules
+
+
+def test_a_long_head_is_not_worth_being_known() -> None:
+    gangway = Gangway(SNAPSHOT)
+    for line in ("A: " + Gangway.LONGEST * "x", "A" * Gangway.LONGEST + ": x"):
+        long = ask(line)
+        assert gangway.board(long, SNAPSHOT) == board(long, SNAPSHOT)
+        assert gangway.board(long, SNAPSHOT) is not gangway.board(long, SNAPSHOT)
+
+
+def test_what_cannot_board_cannot_the_second_time_either() -> None:
+    gangway, request = Gangway(SNAPSHOT), ask("Connection: cookie")
+    for _ in range(2):
+        with pytest.raises(RequestError, match="must not nominate"):
+            gangway.board(request, SNAPSHOT)
