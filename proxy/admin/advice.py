@@ -144,7 +144,7 @@ def _advised(rule: Rule, tally: Tally, snapshot: Snapshot) -> RuleAdvice:
             for names, count in tally.mismatches.most_common()
         ),
         misses=tuple(
-            Missed(reason=reason.value, count=count, sentence=reason.meaning.sentence)
+            Missed(reason=reason.token, count=count, sentence=reason.meaning.sentence)
             for reason, count in tally.misses.most_common(MOST_REASONS)
         ),
         advice=tuple(_pieces(rule, tally)),
@@ -162,5 +162,5 @@ def _pieces(rule: Rule, tally: Tally) -> list[Advised]:
     for reason, count in tally.misses.most_common(MOST_REASONS):
         told = advice.miss(rule, reason)
         if told is not None and advice.is_telling(reason, count, tally.requests):
-            found.append((reason.value, told))
+            found.append((reason.token, told))
     return [Advised(about=about, text=it.text, change=it.change) for about, it in found]

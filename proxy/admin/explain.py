@@ -143,7 +143,7 @@ def _verdict(visit: Visit) -> Json:
     upstream = "the shared store, then the upstream" if visit.far else "the upstream"
     return {
         "verdict": type(visit.verdict).__name__.lower(),
-        "reason": reason.value,
+        "reason": reason.token,
         "sentence": meaning.sentence,
         "clause": meaning.clause,
         "next": upstream if meaning.family is Family.FORWARD else None,
@@ -160,7 +160,7 @@ def _not_kept(declined: Declined | None, control: Control) -> Json | None:
         return None
     meaning, ago = declined.reason.meaning, max(0.0, control.now() - declined.at)
     return {
-        "reason": declined.reason.value,
+        "reason": declined.reason.token,
         "sentence": meaning.sentence,
         "clause": meaning.clause,
         "ago": round(ago, 3),

@@ -41,7 +41,7 @@ def router(control: Control, gate: Gate) -> APIRouter:
     @routes.get("/reasons")
     async def reasons() -> Json:
         """Return every reason there is: what it explains, its sentence, and the clause behind."""
-        return {reason.value: _reason(reason) for reason in Reason}
+        return {reason.token: _reason(reason) for reason in Reason}
 
     @routes.get("/config")
     async def config() -> Json:

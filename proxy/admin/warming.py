@@ -85,7 +85,7 @@ async def _warm(corridor: Corridor, url: str, host: str) -> Warmed:
     answer = await corridor.answer(visit)
     account = await _drained(answer)
     reason = account.failed or account.storing or account.reason
-    return Warmed(url, answer.status, outcome(account), reason.value, loop.time() - started)
+    return Warmed(url, answer.status, outcome(account), reason.token, loop.time() - started)
 
 
 async def _drained(answer: Answer) -> Account:

@@ -237,4 +237,4 @@ def _rendered(boarded: Boarded, account: Account) -> str:
 
 def _because(reason: Reason) -> str:
     account = reason.meaning
-    return f"{reason.value}: {account.sentence} ({account.clause})"
+    return f"{reason.token}: {account.sentence} ({account.clause})"

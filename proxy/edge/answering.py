@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -30,6 +30,8 @@ from proxy.http.message import Line
 class Answering(Intake):
     """uvicorn's protocol as far as it answers: whose turn it is, and when it is the last."""
 
+    cycle: Any
+    """A `Cycle` of ours, or None before the first; uvicorn's type knows neither."""
     doorway: Doorway
     lane: Lane | None
     watch: Watch
@@ -63,12 +65,13 @@ class Answering(Intake):
     @property
     def pending(self) -> Cycle | None:
         """The request that came last."""
-        return cast("Cycle | None", self.cycle)
+        found: Cycle | None = self.cycle
+        return found
 
     @property
     def idle(self) -> bool:
         """Whether all that came before has been answered, and the client reads."""
-        pending = self.pending
+        pending = self.cycle
         return (pending is None or pending.response_complete) and not self.flow.write_paused
 
     def recalled(self, method: bytes) -> bool:
@@ -100,7 +103,7 @@ class Answering(Intake):
         """Answer what cannot be taken when its turn comes, and read no further (9112 §11.2)."""
         self.stage = Stage.FULL
         if not self.in_head:
-            broken = cast(Cycle, self.cycle)
+            broken = self.cycle
             if broken.response_started:
                 self.forsake()
                 self.transport.close()
@@ -168,7 +171,7 @@ class Answering(Intake):
         """Forget a request whose body cannot be read: its place in the queue becomes free."""
         self.pipeline = deque(entry for entry in self.pipeline if entry[0] is not broken)
         broken.leave()
-        self.cycle = cast(Any, None if self.answering is broken else self.answering)
+        self.cycle = None if self.answering is broken else self.answering
 
     def _end(self) -> None:
         """Close behind the last answer, slowly: the client may still be sending.

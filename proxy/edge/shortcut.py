@@ -128,7 +128,8 @@ class Shortcut:
                 wire.wanted = Wanted(sample, timed=False)
                 return False
         stored, body = memory.stored, memory.body
-        head = memory.head % (stored.age(now), stored.ttl(now))
+        age = stored.age(now)
+        head = memory.head % (age, stored.left(age, now))
         if len(body) <= _JOINED:
             wire.write(head + body)
         else:

@@ -66,7 +66,7 @@ class Account:
             stored=stored,
             collapsed=self.collapsed,
             key=self.key,
-            detail=self._detail(declined).value,
+            detail=self._detail(declined).token,
         )
 
     def _detail(self, declined: Reason | None) -> Reason:

@@ -81,8 +81,10 @@ def outcome(account: Account) -> str:
     """Return the outcome class of an answer: a closed set of six."""
     if account.failed is not None:
         return "error"
+    if account.reason is Reason.FRESH:
+        return "hit"
     if account.hit:
-        return "hit" if account.reason is Reason.FRESH else "stale"
+        return "stale"
     if account.fwd_status is not None:
         return "validated"
     if account.reason.meaning.fwd in {"bypass", "method"} or account.reason is Reason.PURGE:
@@ -123,8 +125,8 @@ class Stats:
     log_lines_dropped: int = field(
         default=0, metadata={"help": "Log lines dropped because their reader was too slow."}
     )
-    latency: dict[str, Histogram] = field(
-        default_factory=dict,
+    latency: defaultdict[str, Histogram] = field(
+        default_factory=lambda: defaultdict(Histogram),
         metadata={"help": "Seconds from a request's head to its answer's end, by outcome."},
     )
     shadow_requests: Counter[tuple[str, str]] = field(
@@ -157,13 +159,13 @@ class Stats:
         """Count one answered request."""
         kind = outcome(account)
         self.requests[account.rule, kind] += 1
-        self.reasons[(account.failed or account.reason).value] += 1
+        self.reasons[(account.failed or account.reason).token] += 1
         if account.storing is not None and account.collapsed is not True:  # once a response
-            self.storing[account.storing.value] += 1
+            self.storing[account.storing.token] += 1
         self.collapsed += account.collapsed is True
         self.body_bytes[kind] += body_bytes
         self.upstream_seconds_saved += account.spared
-        self.latency.setdefault(kind, Histogram()).observe(seconds)
+        self.latency[kind].observe(seconds)
         if kind in _HITS:
             self.rules[account.rule].hit(account.spared, body_bytes)
         elif account.reason is not Reason.SHADOW:  # then what would have been is counted

@@ -50,7 +50,17 @@ def _refuse(clause: str, sentence: str) -> Meaning:
 
 
 class Reason(Enum):
-    """Every reason there is; `value` is the token that Cache-Status, metrics and logs show."""
+    """Every reason there is; its token is what Cache-Status, metrics and logs show."""
+
+    # Enum's own `value` and `__hash__` are calls in Python, and each request asks for both.
+    token: str
+    meaning: "Meaning"
+    """What this reason says."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    __hash__ = object.__hash__
 
     FRESH = "fresh"
     STALE_WHILE_REVALIDATE = "stale-while-revalidate"
@@ -114,13 +124,6 @@ class Reason(Enum):
     INCOMPLETE = "incomplete"
     OUTDATED = "outdated"
     UNTAGGABLE = "untaggable"
-
-    __hash__ = object.__hash__  # each is one object, and Enum's own hash is made by its name
-
-    @property
-    def meaning(self) -> Meaning:
-        """What this reason says."""
-        return MEANINGS[self]
 
 
 MEANINGS: Final[dict[Reason, Meaning]] = {
@@ -259,3 +262,6 @@ MEANINGS: Final[dict[Reason, Meaning]] = {
         "rule", "Its tags are too many or unreadable, so that a purge could miss it."
     ),
 }
+
+for _reason, _meaning in MEANINGS.items():
+    _reason.meaning = _meaning

@@ -62,7 +62,11 @@ class Stored:
 
     def ttl(self, now: float) -> float:
         """Return the seconds of freshness that are left, negative when stale (9211 §2.4)."""
-        left = self.lifetime.seconds - self.age(now)
+        return self.left(self.age(now), now)
+
+    def left(self, age: float, now: float) -> float:
+        """Return the same, of a response whose age at `now` is known already."""
+        left = self.lifetime.seconds - age
         return left if self.stale_since is None else min(left, self.stale_since - now)
 
     @property

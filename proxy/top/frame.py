@@ -18,7 +18,7 @@ BYPASS: Final = "bypass"
 ERROR: Final = "error"
 _SHORTEST: Final = 0.001
 """Seconds that can be told from none."""
-_REASONS: Final = {reason.value: reason for reason in Reason}
+_REASONS: Final = {reason.token: reason for reason in Reason}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,9 @@ def of_account(account: Account) -> Attributes:
     found: Attributes = {
         "sidecache.rule": account.rule,
         "sidecache.outcome": outcome(account),
-        "sidecache.reason": account.reason.value,
+        "sidecache.reason": account.reason.token,
     }
-    return found | ({} if account.storing is None else {"sidecache.storing": account.storing.value})
+    return found | ({} if account.storing is None else {"sidecache.storing": account.storing.token})
 
 
 def error_of(status: int, account: Account) -> str | None:
@@ -75,7 +75,7 @@ def error_of(status: int, account: Account) -> str | None:
     if status in _CLIENTS_OWN:
         return None
     if account.failed is not None:
-        return account.failed.value
+        return account.failed.token
     return str(status) if status >= _CLIENTS_OWN.stop else None
 
 
