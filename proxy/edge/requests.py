@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 def request_of(scope: Scope, edge: Edge = NO_LIMITS_SET) -> Request:
     """Return the request of an ASGI scope; raises `RequestError` where it is ambiguous."""
     # "excluding any leading or trailing whitespace": 9112 §5.1; parsers leave what trails
-    fields = Fields((name, value.strip(b" \t")) for name, value in scope["headers"])
+    fields = Fields([(name, value.strip(b" \t")) for name, value in scope["headers"]])
     hosts = fields.all(b"host")
     if len(hosts) > 1:
         raise RequestError("more than one Host field")

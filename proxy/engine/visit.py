@@ -51,14 +51,22 @@ def judged(  # noqa: PLR0913 - each is an input of the judgement
     """
     outbound, terms = boarded.outbound, boarded.rule.terms
     entries = shelf.variants(boarded.key, now)
-    held = {id(entry.stored) for entry in entries}
-    entries += tuple(e for e in found if id(e.stored) not in held and shelf.usable(e, now))
-    stored = reuse.select(outbound, [entry.stored for entry in entries])
-    entry = next((e for e in entries if e.stored is stored), None)
+    if found:
+        held = {id(entry.stored) for entry in entries}
+        entries += tuple(e for e in found if id(e.stored) not in held and shelf.usable(e, now))
+    entry = _selected(boarded, entries)
+    stored = None if entry is None else entry.stored
     verdict = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))
     if isinstance(verdict, Absent) and shelf.ledger.trust(now) is Trust.LAPSED:
         verdict = Absent(Reason.UNVERIFIED)
     return Visit(boarded, verdict, entry, now, far)
+
+
+def _selected(boarded: Boarded, entries: tuple[Entry, ...]) -> Entry | None:
+    if not entries:
+        return None
+    stored = reuse.select(boarded.outbound, [entry.stored for entry in entries])
+    return next((entry for entry in entries if entry.stored is stored), None)
 
 
 def by_now(visit: Visit, snapshot: Snapshot) -> Visit:

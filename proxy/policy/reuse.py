@@ -25,11 +25,10 @@ _FOR_THE_ORIGIN = (b"if-match", b"if-unmodified-since")
 def asked(request: Request) -> Directives:
     """Return the request's directives; Pragma: no-cache counts where there are none (§5.4)."""
     values = request.fields.all(b"cache-control")
-    directives = parse_request(values)
-    pragma = request.fields.joined(b"pragma")
-    if not values and pragma is not None and b"no-cache" in pragma.lower():
-        return replace(directives, no_cache=True)
-    return directives
+    if values or b"pragma" not in request.fields:
+        return parse_request(values)
+    pragma = (request.fields.joined(b"pragma") or b"").lower()
+    return replace(parse_request(values), no_cache=b"no-cache" in pragma)
 
 
 def triage(request: Request, terms: Terms, *, ambiguous: bool) -> Bypass | Refuse | None:

@@ -71,6 +71,8 @@ class MemoryStore:
 
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """Replace the entries under a digest; what exceeds its share is left out, oldest first."""
+        if not self._max_cost:
+            return
         kept, cost = self._fitting(entries)
         slot = self._slots.get(digest)
         if not kept:
