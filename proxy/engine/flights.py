@@ -107,41 +107,41 @@ class Flight:
         self.recodings: dict[Coding, RecodedFeed] = {}
         self.kept: Entry | None = None
         self.home: Key | None = None
-        self._landing: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
+        self.landed: Landing | None = None
+        """How the fetch came out; None while it is under way."""
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[asyncio.Future[Landing]] = []
         self._task: asyncio.Task[None] | None = None
         self.attended = attended
         self.journey = current()
 
     def depart(self, fetch: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start the fetch as a task of its own."""
-        self._task = asyncio.create_task(fetch)
+        self._task = self._loop.create_task(fetch)
         self._task.add_done_callback(lambda _: self._give_up())
         return self._task
 
     async def land(self, landing: Landing) -> None:
         """Tell everyone how the fetch came out; what no leader will take is closed."""
-        if not self._landing.done():
-            self._landing.set_result(landing)
+        self._tell(landing)
         if isinstance(landing, Unshareable) and not self.attended:
             await landing.inbound.aclose()
 
     @property
-    def landed(self) -> Landing | None:
-        """How the fetch came out; None while it is under way."""
-        return self._landing.result() if self._landing.done() else None
-
-    @property
     def open(self) -> bool:
         """Whether a newcomer can still read all that this flight brings."""
-        return not self._landing.done() or (
-            isinstance(self._landing.result(), Landed)
-            and self.feed.keeping
-            and not self.feed.finished
-        )
+        if self.landed is None:
+            return True
+        growing = self.feed.keeping and not self.feed.finished
+        return isinstance(self.landed, Landed) and growing
 
     async def wait(self) -> Landing:
         """Wait for the landing without taking the fetch along when the waiter leaves."""
-        return await asyncio.shield(self._landing)
+        if self.landed is not None:
+            return self.landed
+        waiter: asyncio.Future[Landing] = self._loop.create_future()
+        self._waiting.append(waiter)
+        return await waiter
 
     async def leave(self, ticket: Reader, *, leading: bool) -> None:
         """Someone's client has left: go on for the others, or stop where there are none."""
@@ -159,8 +159,17 @@ class Flight:
 
     def _give_up(self) -> None:
         """End every wait for a fetch that was stopped; nobody joins it any more."""
-        if not self._landing.done():
-            self._landing.set_result(Failed(UpstreamBroken("the fetch was given up")))
+        self._tell(Failed(UpstreamBroken("the fetch was given up")))
+
+    def _tell(self, landing: Landing) -> None:
+        """Wake all who wait; only the first landing counts."""
+        if self.landed is not None:
+            return
+        self.landed = landing
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():  # its owner's client has left
+                waiter.set_result(landing)
 
 
 class Flights:
