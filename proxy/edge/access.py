@@ -57,7 +57,7 @@ class AccessLog:
             "rule": account.rule,
             "reason": account.reason.token,
             "storing": account.storing.token if account.storing else None,
-            "failed": account.failed.value if account.failed else None,
+            "failed": account.failed.token if account.failed else None,
             "ms": round(exchange.seconds * 1000, 2),
             "bytes": exchange.sent,
             "peer": exchange.request.peer,

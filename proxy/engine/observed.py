@@ -73,7 +73,7 @@ class ObservedInbound:
             async for chunk in self._inbound.chunks():
                 yield chunk
         except SidecacheError as error:
-            self._leg.end(reason_of(error).value)
+            self._leg.end(reason_of(error).token)
             raise
 
     async def aclose(self) -> None:
@@ -94,7 +94,7 @@ async def _noted(
         found = await send(outbound if leg is None else replace(outbound, request=leg.request))
     except BaseException as error:  # a client that leaves, too
         if leg is not None:
-            leg.end(reason_of(error).value if isinstance(error, SidecacheError) else CANCELLED)
+            leg.end(reason_of(error).token if isinstance(error, SidecacheError) else CANCELLED)
         raise
     finally:
         journey.waited += clock.now() - began

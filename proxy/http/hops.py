@@ -100,7 +100,8 @@ def end_to_end(fields: Fields) -> Fields:
 
     A field that all recipients need stays, even if nominated: `private` must not get lost so.
     """
-    return fields.without(HOP_BY_HOP | (connection_options(fields) - _FOR_ALL))
+    options = connection_options(fields)
+    return fields.without(HOP_BY_HOP | (options - _FOR_ALL) if options else HOP_BY_HOP)
 
 
 def via(fields: Fields, version: str, pseudonym: bytes) -> bytes:

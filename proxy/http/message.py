@@ -4,7 +4,8 @@ Nothing is interpreted: bytes stay as they came, names keep their case, the targ
 This module must not know what any field means.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from proxy.values import valueclass
@@ -47,14 +48,16 @@ class Fields:
             return values[0]
         return b", ".join(values) if values else None
 
-    def names(self) -> Collection[bytes]:
+    def names(self) -> KeysView[bytes]:
         """Return the lower-case names that are present."""
         return (self._indexed() if self._index is None else self._index).keys()
 
-    def without(self, names: Collection[bytes]) -> "Fields":
+    def without(self, names: AbstractSet[bytes]) -> "Fields":
         """Return the lines whose lower-case name is not in `names`."""
+        if names.isdisjoint(self.names()):
+            return self
         kept = [line for line in self.lines if line[0].lower() not in names]
-        return self if len(kept) == len(self.lines) else Fields(kept)
+        return Fields(kept)
 
     def plus(self, *lines: Line) -> "Fields":
         """Return these lines with others appended."""

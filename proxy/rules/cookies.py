@@ -26,5 +26,5 @@ def reduce(fields: Fields, names: tuple[bytes, ...]) -> Fields:
     if b"cookie" not in fields:
         return fields
     kept = b"; ".join(pair for name in names for pair in named(fields, name))
-    rest = fields.without((b"cookie",))
+    rest = fields.without({b"cookie"})
     return rest.plus((b"Cookie", kept)) if kept else rest

@@ -258,4 +258,4 @@ def _forwarded(rule: Rule, request: Request, fields: Fields) -> Fields:
         passing |= PASS_AS_CREDENTIALS
     elif rule.key.cookies is not None:
         passing |= {b"cookie"}
-    return fields.without([name for name in fields.names() if name not in passing])
+    return fields.without(fields.names() - passing)

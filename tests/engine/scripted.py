@@ -247,7 +247,7 @@ class Told:
 
     @property
     def reason(self) -> str:
-        return self.account.reason.value
+        return self.account.reason.token
 
     @property
     def how(self) -> str:
