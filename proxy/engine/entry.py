@@ -79,6 +79,10 @@ class Entry:
         bodies = len(self.body) + sum(each.cost for each in self.codings)
         return self.OVERHEAD + len(self.text) + labels + head + selecting + bodies
 
+    def same_answer(self, other: "Entry") -> bool:
+        """Tell whether both are one answer in one state, whatever was coded or purged since."""
+        return self.id == other.id and self.stored == other.stored
+
     def coded(self, coding: Coding) -> Coded | None:
         """Return the body in a coding, if it was made already."""
         return next((each for each in self.codings if each.coding is coding), None)

@@ -31,6 +31,13 @@ class NaiveNear:
         """See `Near.peek`."""
         return self.get(digest)
 
+    def touch(self, digest: bytes) -> bool:
+        """See `Near.touch`."""
+        return digest in self
+
+    def __contains__(self, digest: bytes) -> bool:
+        return bool(self.get(digest))
+
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """See `Near.put`."""
         self._entries[digest] = entries

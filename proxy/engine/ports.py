@@ -21,13 +21,22 @@ from proxy.values import valueclass
 
 
 class Near(Protocol):
-    """The tier that answers without waiting."""
+    """The tier that answers without waiting.
+
+    What it returns equals what was put, and need not be the very same object.
+    """
 
     def get(self, digest: bytes) -> tuple[Entry, ...]:
         """Return the variants under a key's digest, none when it is unknown."""
 
     def peek(self, digest: bytes) -> tuple[Entry, ...]:
         """Return the same, without counting it as a use."""
+
+    def touch(self, digest: bytes) -> bool:
+        """Count a use of what lies under a digest; tell whether anything does."""
+
+    def __contains__(self, digest: bytes) -> bool:
+        """Tell whether anything lies under a digest, without counting it as a use."""
 
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """Replace the variants under a digest; it may keep fewer, or none."""

@@ -146,7 +146,7 @@ class Recall:
         ledger = self._ledger
         if (
             now < memory.until
-            and self._near.get(memory.digest)  # which counts it as a use
+            and self._near.touch(memory.digest)
             and ledger.standing(memory.labels, memory.born) is Standing.VALID
             and ledger.trust(now) is Trust.CONFIRMED
             and memory.edition == self._in_force()
@@ -161,7 +161,8 @@ class Recall:
         """Remember an answer that the corridor has just given, if it may be given again."""
         if not _plain(visit, answer, asked):
             return
-        entry, now = self._lying(visit), self._now()
+        present, now = self._near.peek(visit.boarded.key.digest), self._now()
+        entry = _lying(visit, present)
         if entry is None or visit.boarded.snapshot is not self._corridor.snapshot:
             return
         if sampled(visit.boarded):
@@ -169,7 +170,7 @@ class Recall:
         terms, stored = visit.boarded.rule.terms, entry.stored
         until = now + stored.ttl(now) - freshness.early_refreshes(stored, terms)
         body = _shared(answer, entry) if _settled(answer, entry) else None
-        names = self._names(visit)
+        names = _names(visit, present)
         if body is None or names is None or until <= now:
             return
         rendered = head()
@@ -190,21 +191,6 @@ class Recall:
             self._snapshot = self._corridor.snapshot
             self._edition += 1
         return self._edition
-
-    def _lying(self, visit: Visit) -> Entry | None:
-        """Return what lies in memory of the entry that a visit was judged by."""
-        if visit.entry is None:
-            return None
-        present = self._near.peek(visit.boarded.key.digest)
-        return next((each for each in present if each.stored is visit.entry.stored), None)
-
-    def _names(self, visit: Visit) -> frozenset[bytes] | None:
-        """Return the names of the fields that decide; None where more than fields does."""
-        present = self._near.peek(visit.boarded.key.digest)
-        varying = frozenset(name for entry in present for name, _ in entry.stored.selecting)
-        if _OF_THE_PEER in varying or _OF_THE_PEER in visit.boarded.rule.key.headers:
-            return None
-        return _all(visit.boarded.snapshot.deciding, varying)
 
     def _place(self, where: tuple[bool, bytes], names: frozenset[bytes]) -> _Place:
         """Return the place of a target, in which `names` decide, and those that did before."""
@@ -264,6 +250,21 @@ class Recall:
 def _all(names: frozenset[bytes], further: frozenset[bytes]) -> frozenset[bytes]:
     """Return both, as one and the same value each time: it costs more than a memory does."""
     return names if further <= names else names | further
+
+
+def _lying(visit: Visit, present: tuple[Entry, ...]) -> Entry | None:
+    """Return what lies in memory of the entry that a visit was judged by."""
+    if visit.entry is None:
+        return None
+    return next((each for each in present if each.same_answer(visit.entry)), None)
+
+
+def _names(visit: Visit, present: tuple[Entry, ...]) -> frozenset[bytes] | None:
+    """Return the names of the fields that decide; None where more than fields does."""
+    varying = frozenset(name for entry in present for name, _ in entry.stored.selecting)
+    if _OF_THE_PEER in varying or _OF_THE_PEER in visit.boarded.rule.key.headers:
+        return None
+    return _all(visit.boarded.snapshot.deciding, varying)
 
 
 def _deciding(asked: Asked, names: frozenset[bytes]) -> Deciding:

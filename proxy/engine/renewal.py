@@ -60,5 +60,5 @@ class Renewal:
     def _renewed(self, boarded: Boarded, old: Entry) -> bool:
         """Tell whether another, fresh answer lies on the shelf by now in the place of `old`."""
         again = judged(boarded, self._shelf, self._clock.now(), self._clock.draw())
-        other = again.entry is not None and again.entry.stored is not old.stored
+        other = again.entry is not None and not again.entry.same_answer(old)
         return other and isinstance(again.verdict, Fresh)

@@ -43,7 +43,7 @@ class Shelf:
 
     def empty(self, key: Key) -> bool:
         """Tell, at next to no cost, whether nothing lies in memory under a key."""
-        return not self._near.peek(key.digest)
+        return key.digest not in self._near
 
     def variants(self, key: Key, now: float) -> tuple[Entry, ...]:
         """Return the usable entries in memory; of another key with the same digest, none."""
@@ -98,7 +98,7 @@ class Shelf:
         if new is not None and not self.usable(new, now):
             return False
         present = self.variants(boarded.key, now)
-        kept = tuple(e for e in present if e.stored is not old.stored)
+        kept = tuple(e for e in present if not e.same_answer(old))
         if len(kept) == len(present):
             return False
         self._put(boarded.key.digest, kept if new is None else (new, *kept))
@@ -112,11 +112,11 @@ class Shelf:
         """Keep a coding beside an entry, as long as that lies here; return the entry with it."""
         new = entry.with_coded(coded)
         present = self._near.peek(key.digest)
-        held = next((e for e in present if e.stored is entry.stored), None)
+        held = next((e for e in present if e.same_answer(entry)), None)
         if held is not None:
             new = held.with_coded(coded)
             self._near.put(key.digest, tuple(new if e is held else e for e in present))
-            if not any(e is new for e in self._near.peek(key.digest)):  # too large with it
+            if new not in self._near.peek(key.digest):  # too large with it
                 self._near.put(key.digest, present)
         if self._far is not None and entry.stored.part is None:
             self._far.recode(key.digest, new)
@@ -158,7 +158,6 @@ class Shelf:
             self._place(boarded, entry, now)
 
     def _place(self, boarded: Boarded, entry: Entry, now: float) -> None:
-        entry.stored.fields.rest()
         present, limit = self.variants(boarded.key, now), boarded.rule.terms.max_variants
         self._put(boarded.key.digest, with_entry(present, entry, boarded.outbound, limit))
 

@@ -51,9 +51,8 @@ def judged(  # noqa: PLR0913 - each is an input of the judgement
     """
     outbound, terms = boarded.outbound, boarded.rule.terms
     entries = shelf.variants(boarded.key, now)
-    if found:
-        held = {id(entry.stored) for entry in entries}
-        entries += tuple(e for e in found if id(e.stored) not in held and shelf.usable(e, now))
+    further = [e for e in found if not any(map(e.same_answer, entries))]
+    entries += tuple(e for e in further if shelf.usable(e, now))
     entry = _selected(boarded, entries)
     stored = None if entry is None else entry.stored
     verdict = reuse.judge(outbound, stored, terms, now, draw, variants=bool(entries))

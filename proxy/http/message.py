@@ -63,10 +63,6 @@ class Fields:
         """Return these lines with others appended."""
         return Fields((*self.lines, *lines))
 
-    def rest(self) -> None:
-        """Let go of what is only there for look-ups: it is made again when it is needed."""
-        self._index = None
-
     def _indexed(self) -> dict[bytes, tuple[bytes, ...]]:
         """Return the values by name: made when they are first asked for, and most never are."""
         index: dict[bytes, tuple[bytes, ...]]

@@ -7,59 +7,99 @@ displaced anything. A hit is one look-up and a small counter; nothing is moved.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from proxy.engine.entry import Entry
+from proxy.store.fifo import Fifo, Link
+from proxy.store.packing import Packed, pack, unpack
 
 SMALL_SHARE: Final = 0.1
 """The newcomers' share of the bytes, as the paper recommends."""
 
+AWAKE: Final = 128
+"""Entries that stay as they were unpacked, so that what is asked for again is not unpacked anew."""
+
 _MAX_COUNT: Final = 3
 _PROMOTED_ABOVE: Final = 1
-_SLOT_OVERHEAD: Final = 300
+_GHOST_SHARE: Final = 1 / 16
+_LEAST_GHOSTS: Final = 1_000
+
+_KEY_COST: Final = 240
+_ENTRY_COST: Final = 64
+_BYTES_COST: Final = 56
+_GHOST_COST: Final = 112
+"""Bytes of the objects around a key, an entry, each of its strings and an evicted digest.
+
+They follow from the sizes of CPython's objects; a test measures that they are true.
+"""
 
 
-@dataclass(slots=True)
-class _Slot:
-    entries: tuple[Entry, ...]
-    cost: int
-    count: int = 0
-    main: bool = False
+class _Slot(Link):
+    """What lies under a digest, and how often it was asked for since it came into its queue."""
+
+    __slots__ = ("count", "digest", "held", "main")
+
+    def __init__(self, digest: bytes, held: tuple[Packed, ...], *, main: bool) -> None:
+        self.digest = digest
+        self.held = held
+        self.count = 0
+        self.main = main
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that it takes."""
+        return _KEY_COST + sum(map(_cost, self.held))
 
 
 class MemoryStore:
-    """A `Near` of at most `max_bytes`, in which no key takes more than `max_share` of them."""
+    """A `Near` of at most `max_bytes`, in which no key takes more than `max_share` of them.
+
+    Beside them it takes what the `AWAKE` entries that were asked for last do without their bodies.
+    """
 
     def __init__(self, max_bytes: int, max_share: float = 0.1) -> None:
         self._max_bytes = max_bytes
         self._max_cost = int(max_bytes * max_share)
+        self._most_ghosts = int(max_bytes * _GHOST_SHARE / _GHOST_COST)
         self._slots: dict[bytes, _Slot] = {}
-        self._small: OrderedDict[bytes, None] = OrderedDict()
-        self._main: OrderedDict[bytes, None] = OrderedDict()
-        self._ghosts: OrderedDict[bytes, None] = OrderedDict()
+        self._small: Fifo[_Slot] = Fifo()
+        self._main: Fifo[_Slot] = Fifo()
+        self._ghosts: dict[bytes, None] = {}
+        self._awake = _Awake()
         self._small_bytes = 0
+        self._slot_bytes = 0
         self._watchers: list[Callable[[bytes], None]] = []
-        self.bytes = 0
         self.evictions = 0
 
     def __len__(self) -> int:
         return len(self._slots)
 
-    def get(self, digest: bytes) -> tuple[Entry, ...]:
-        """Return the entries under a digest, none when it is unknown."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of memory that all of it takes."""
+        return self._slot_bytes + _GHOST_COST * len(self._ghosts)
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._slots
+
+    def touch(self, digest: bytes) -> bool:
+        """Count a use of what lies under a digest; tell whether anything does."""
         slot = self._slots.get(digest)
         if slot is None:
-            return ()
+            return False
         if slot.count < _MAX_COUNT:
             slot.count += 1
-        return slot.entries
+        return True
+
+    def get(self, digest: bytes) -> tuple[Entry, ...]:
+        """Return the entries under a digest, none when it is unknown."""
+        return self.peek(digest) if self.touch(digest) else ()
 
     def peek(self, digest: bytes) -> tuple[Entry, ...]:
         """Return the entries under a digest without counting it as a use."""
         slot = self._slots.get(digest)
-        return slot.entries if slot else ()
+        return self._awake.entries(slot) if slot else ()
 
     def items(self, start: int = 0) -> Iterator[tuple[bytes, tuple[Entry, ...]]]:
         """Yield digests and entries from the `start`-th on, the oldest first.
@@ -67,27 +107,28 @@ class MemoryStore:
         What is dropped meanwhile has no entries, what is put meanwhile is not told.
         """
         for digest in tuple(islice(self._slots, start, None)):
-            yield digest, self.peek(digest)
+            slot = self._slots.get(digest)
+            yield digest, tuple(map(unpack, slot.held)) if slot else ()
 
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """Replace the entries under a digest; what exceeds its share is left out, oldest first."""
         if not self._max_cost:
             return
-        kept, cost = self._fitting(entries)
         slot = self._slots.get(digest)
-        if not kept:
+        held = self._fitting(entries, self._awake.packed(slot) if slot else {})
+        if not held:
             self.drop(digest)
             return
         if slot is None:
-            slot = _Slot(kept, cost, main=digest in self._ghosts)
+            slot = _Slot(digest, held, main=digest in self._ghosts)
             self._ghosts.pop(digest, None)
             self._slots[digest] = slot
-            (self._main if slot.main else self._small)[digest] = None
-            self._account(slot, cost)
+            self._queue(slot).append(slot)
+            self._account(slot, slot.cost)
         else:
-            self._account(slot, cost - slot.cost)
-            slot.entries, slot.cost = kept, cost
-            self._tell(digest)
+            before, slot.held = slot.cost, held
+            self._account(slot, slot.cost - before)
+            self._changed(digest)
         while self.bytes > self._max_bytes:
             self._evict()
 
@@ -95,9 +136,9 @@ class MemoryStore:
         """Forget a digest."""
         slot = self._slots.pop(digest, None)
         if slot is not None:
-            del (self._main if slot.main else self._small)[digest]
+            self._queue(slot).remove(slot)
             self._account(slot, -slot.cost)
-            self._tell(digest)
+            self._changed(digest)
 
     def watch(self, watcher: Callable[[bytes], None]) -> None:
         """Let `watcher` hear of every digest whose entries are replaced or forgotten."""
@@ -108,54 +149,93 @@ class MemoryStore:
         slot = self._slots.get(digest)
         return 0 if slot is None else 2 * slot.count + slot.main
 
-    def _tell(self, digest: bytes) -> None:
+    def _changed(self, digest: bytes) -> None:
+        self._awake.forget(digest)
         for watcher in self._watchers:
             watcher(digest)
 
-    def _fitting(self, entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], int]:
-        kept: list[Entry] = []
-        total = _SLOT_OVERHEAD
+    def _fitting(
+        self, entries: tuple[Entry, ...], packed: dict[int, Packed]
+    ) -> tuple[Packed, ...]:
+        """Return the entries for which there is room, packed; `packed` are some that are, by id."""
+        held: list[Packed] = []
+        room = self._max_cost - _KEY_COST
         for entry in entries:
-            cost = entry.cost
-            if total + cost <= self._max_cost:
-                kept.append(entry)
-                total += cost
-        return tuple(kept), total
+            if len(entry.body) > room:
+                continue
+            each = packed.get(id(entry)) or pack(entry)
+            cost = _cost(each)
+            if cost <= room:
+                held.append(each)
+                room -= cost
+        return tuple(held)
+
+    def _queue(self, slot: _Slot) -> Fifo[_Slot]:
+        return self._main if slot.main else self._small
 
     def _account(self, slot: _Slot, change: int) -> None:
-        self.bytes += change
+        self._slot_bytes += change
         if not slot.main:
             self._small_bytes += change
 
     def _evict(self) -> None:
         if self._small and (self._small_bytes > self._max_bytes * SMALL_SHARE or not self._main):
-            self._evict_newcomer()
+            self._evict_newcomer(self._small.first)
         else:
-            self._evict_resident()
+            self._evict_resident(self._main.first)
 
-    def _evict_newcomer(self) -> None:
-        digest = next(iter(self._small))
-        slot = self._slots[digest]
+    def _evict_newcomer(self, slot: _Slot) -> None:
         if slot.count > _PROMOTED_ABOVE:
-            del self._small[digest]
+            self._small.remove(slot)
             self._small_bytes -= slot.cost
-            self._main[digest] = None
             slot.main, slot.count = True, 0
+            self._main.append(slot)
             return
-        self._discard(digest)
-        self._ghosts[digest] = None
-        while len(self._ghosts) > max(len(self._main), 1_000):
-            self._ghosts.popitem(last=False)
+        self._discard(slot)
+        self._ghosts[slot.digest] = None
+        if len(self._ghosts) > min(max(len(self._main), _LEAST_GHOSTS), self._most_ghosts):
+            for digest in tuple(islice(self._ghosts, len(self._ghosts) // 8 + 1)):
+                del self._ghosts[digest]  # so many at once, since dicts step over what has left
 
-    def _evict_resident(self) -> None:
-        digest = next(iter(self._main))
-        slot = self._slots[digest]
+    def _evict_resident(self, slot: _Slot) -> None:
         if slot.count > 0:
             slot.count -= 1
-            self._main.move_to_end(digest)
+            self._main.remove(slot)
+            self._main.append(slot)
             return
-        self._discard(digest)
+        self._discard(slot)
 
-    def _discard(self, digest: bytes) -> None:
-        self.drop(digest)
+    def _discard(self, slot: _Slot) -> None:
+        self.drop(slot.digest)
         self.evictions += 1
+
+
+class _Awake:
+    """The entries that were asked for last, as they were unpacked."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[bytes, tuple[Entry, ...]] = OrderedDict()
+        self._number = 0
+
+    def entries(self, slot: _Slot) -> tuple[Entry, ...]:
+        """Return what lies in a slot."""
+        entries = self._entries.get(slot.digest)
+        if entries is None:
+            entries = self._entries[slot.digest] = tuple(map(unpack, slot.held))
+            self._number += len(entries)
+            while self._number > AWAKE and len(self._entries) > 1:
+                self.forget(next(iter(self._entries)))
+        return entries
+
+    def packed(self, slot: _Slot) -> dict[int, Packed]:
+        """Return what a slot holds, by the `id()` of the entries that are awake."""
+        entries = self._entries.get(slot.digest, ())
+        return dict(zip(map(id, entries), slot.held, strict=False))
+
+    def forget(self, digest: bytes) -> None:
+        """Let what lies under a digest go to sleep."""
+        self._number -= len(self._entries.pop(digest, ()))
+
+
+def _cost(packed: Packed) -> int:
+    return _ENTRY_COST + sum(map(len, packed)) + _BYTES_COST * len(packed)

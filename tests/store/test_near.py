@@ -57,3 +57,17 @@ def test_what_was_dropped_is_gone(near: Near) -> None:
     near.drop(b"key")
     assert near.get(b"key") == ()
     assert [e.body for e in near.get(b"other")] == [b"two"]
+
+
+def test_to_look_whether_there_is_anything_tells_the_truth(near: Near) -> None:
+    near.put(b"key", (entry(b"one"),))
+    assert (b"key" in near, near.touch(b"key")) == (True, True)
+    assert (b"other" in near, near.touch(b"other")) == (False, False)
+    near.drop(b"key")
+    assert (b"key" in near, near.touch(b"key")) == (False, False)
+
+
+def test_bodies_are_those_that_were_put(near: Near) -> None:
+    one = entry(b"one")
+    near.put(b"key", (one,))
+    assert all(found.body is one.body for found in (*near.get(b"key"), *near.peek(b"key")))

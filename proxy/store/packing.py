@@ -1,0 +1,162 @@
+"""Packing: an entry as few flat bytes, in which the memory tier holds it.
+
+An entry of 2 KiB is some forty objects of the interpreter, which take as much again as its body,
+and each of which the garbage collector visits. These bytes never leave the process: what is read
+here was written here, so that nothing has to be checked, and whatever an entry has is kept. This
+module must not know how many are held, nor for how long.
+"""
+
+from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+
+from proxy.engine.entry import Coded, Entry
+from proxy.engine.purge import Born
+from proxy.http.cache_control import Directives
+from proxy.http.codings import Coding
+from proxy.http.message import Fields, Line
+from proxy.http.ranges import ContentRange
+from proxy.http.validators import EntityTag
+from proxy.policy.reasons import Reason
+from proxy.policy.stored import Lifetime, Selecting, Stored
+from proxy.rules.labels import Labels
+
+Packed = tuple[bytes, ...]
+"""The head, the body as it is, and the body in each other coding."""
+
+
+class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """All of an entry but its bodies."""
+
+    text: bytes
+    id: bytes
+    location: bytes
+    tags: tuple[bytes, ...]
+    born: Born
+    codings: tuple[tuple[Coding, bytes, bool], ...]
+    status: int
+    lines: tuple[Line, ...]
+    directives: bytes
+    selecting: Selecting
+    varies: bool
+    etag: tuple[bytes, bool] | None
+    last_modified: int | None
+    date: int
+    request_time: float
+    response_time: float
+    age_on_arrival: float
+    lifetime: tuple[float, Reason, str]
+    stale_while_revalidate: float
+    stale_if_error: float
+    shareable: bool
+    length: int
+    part: tuple[int, int, int | None] | None
+    overdue: bool
+    stale_since: float | None
+    own_etag: bool
+
+
+_Said = tuple[
+    int | None, int | None, int | None, int | None, int | None, int | None, bool, bool,
+    frozenset[bytes], frozenset[bytes], bool, bool, bool, bool, bool, bool, bool, bool,
+]  # fmt: skip
+"""The fields of Directives in their order."""
+
+_said: Final = attrgetter(*(field.name for field in fields(Directives)))
+_SAID: Final = msgspec.msgpack.Decoder(_Said)
+_HEAD: Final = msgspec.msgpack.Decoder(_Head)
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def pack(entry: Entry) -> Packed:
+    """Return an entry as bytes; the bodies are the entry's own."""
+    head = bytes(memoryview(_encode(_head(entry))))  # the encoder's own keep room to grow: 40 %
+    return (head, entry.body, *[coded.body for coded in entry.codings])
+
+
+def unpack(packed: Packed) -> Entry:
+    """Return the entry that `pack` was given, equal in all that it holds."""
+    head, (_, body, *coded) = _HEAD.decode(packed[0]), packed
+    return Entry(
+        head.text,
+        _stored(head),
+        body,
+        Labels(head.tags, head.location),
+        head.born,
+        tuple([
+            Coded(coding, each, mark, best)
+            for (coding, mark, best), each in zip(head.codings, coded, strict=True)
+        ]) if coded else (),
+        head.id,
+    )
+
+
+def _head(entry: Entry) -> _Head:
+    stored, labels = entry.stored, entry.labels
+    etag, lifetime, part = stored.etag, stored.lifetime, stored.part
+    return _Head(
+        entry.text,
+        entry.id,
+        labels.location,
+        labels.tags,
+        entry.born,
+        tuple([(each.coding, each.mark, each.best) for each in entry.codings]),
+        stored.status,
+        stored.fields.lines,
+        _packed_directives(stored.directives),
+        stored.selecting,
+        stored.varies,
+        None if etag is None else (etag.opaque, etag.weak),
+        stored.last_modified,
+        stored.date,
+        stored.request_time,
+        stored.response_time,
+        stored.age_on_arrival,
+        (lifetime.seconds, lifetime.source, lifetime.arithmetic),
+        stored.stale_while_revalidate,
+        stored.stale_if_error,
+        stored.shareable,
+        stored.length,
+        None if part is None else (part.first, part.last, part.size),
+        stored.overdue,
+        stored.stale_since,
+        stored.own_etag,
+    )
+
+
+def _stored(head: _Head) -> Stored:
+    return Stored(
+        head.status,
+        Fields(head.lines),
+        _directives(head.directives),
+        head.selecting,
+        head.varies,
+        None if head.etag is None else EntityTag(*head.etag),
+        head.last_modified,
+        head.date,
+        head.request_time,
+        head.response_time,
+        head.age_on_arrival,
+        Lifetime(*head.lifetime),
+        head.stale_while_revalidate,
+        head.stale_if_error,
+        head.shareable,
+        head.length,
+        None if head.part is None else ContentRange(*head.part),
+        head.overdue,
+        head.stale_since,
+        head.own_etag,
+    )
+
+
+@lru_cache(maxsize=256)
+def _packed_directives(directives: Directives) -> bytes:
+    return _encode(_said(directives))
+
+
+@lru_cache(maxsize=256)
+def _directives(packed: bytes) -> Directives:
+    return Directives(*_SAID.decode(packed))

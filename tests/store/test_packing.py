@@ -1,0 +1,39 @@
+"""Packing: an entry comes back as it was, whatever it has, and its bodies are its own."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.engine.entry import Entry
+from proxy.http.ranges import ContentRange
+from proxy.store.packing import pack, unpack
+from tests.store.arbitrary import ENTRIES
+
+MOST = 10**19 - 1
+"""The largest number that a Content-Range is read with."""
+PARTS = st.builds(
+    ContentRange, st.integers(0, MOST), st.integers(0, MOST), st.none() | st.integers(0, MOST)
+)
+
+
+@given(entry=ENTRIES, part=st.none() | PARTS, minor=st.integers(0, 2**31))
+def test_an_entry_comes_back_as_it_was(
+    entry: Entry, part: ContentRange | None, minor: int
+) -> None:
+    """Its place in a whole and what was purged here alone too, of which no other replica hears."""
+    stored, born = replace(entry.stored, part=part), entry.born._replace(minor=minor)
+    whole = replace(entry, stored=stored, born=born)
+    assert unpack(pack(whole)) == whole
+
+
+@given(entry=ENTRIES)
+def test_bodies_are_not_copied(entry: Entry) -> None:
+    found = unpack(pack(entry))
+    bodies = [entry.body, *(coded.body for coded in entry.codings)]
+    assert all(
+        mine is theirs
+        for mine, theirs in zip(
+            [found.body, *(coded.body for coded in found.codings)], bodies, strict=True
+        )
+    )
