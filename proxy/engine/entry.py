@@ -58,14 +58,13 @@ class Entry:
 
     OVERHEAD = 1_100
     LINE_OVERHEAD = 260
-    TAG_OVERHEAD = 41
-    """Bytes of objects around an entry, a field line and a tag, measured: bounds are honest."""
+    """Bytes of objects around an entry and a field line, measured: bounds are honest."""
     MOST_TAGS = 512
     """Tags of an entry, over all the messages that it was made of."""
 
     @property
     def cost(self) -> int:
-        """Bytes of memory that the entry takes."""
+        """Bytes of memory that the entry takes while it is at work; at rest they are fewer."""
         head = sum(  # a name is held as it came and in lower case
             2 * len(name) + len(value) + self.LINE_OVERHEAD for name, value in self.stored.fields
         )
@@ -73,11 +72,8 @@ class Entry:
             len(name) + len(value or b"") + self.LINE_OVERHEAD
             for name, value in self.stored.selecting
         )
-        labels = len(self.labels.location) + sum(
-            len(tag) + self.TAG_OVERHEAD for tag in self.labels.tags
-        )
         bodies = len(self.body) + sum(each.cost for each in self.codings)
-        return self.OVERHEAD + len(self.text) + labels + head + selecting + bodies
+        return self.OVERHEAD + len(self.text) + self.labels.cost + head + selecting + bodies
 
     def same_answer(self, other: "Entry") -> bool:
         """Tell whether both are one answer in one state, whatever was coded or purged since."""

@@ -22,7 +22,6 @@ SIGHTINGS: Final = 32
 
 _OVERHEAD: Final = 1_500
 _OF_A_PART: Final = 180
-_OF_A_TAG: Final = 41
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ class Imprint:
     def cost(self) -> int:
         """Bytes of memory that it takes, about."""
         parts = sum(len(sighting.parts) for sighting in self.sightings)
-        tags = sum(len(tag) + _OF_A_TAG for tag in self.labels.tags)
-        return _OVERHEAD + parts * _OF_A_PART + tags + len(self.labels.location)
+        return _OVERHEAD + parts * _OF_A_PART + self.labels.cost
 
     def seen(self, sighting: Sighting) -> "Imprint":
         """Return the imprint with a sighting more; a mere repetition takes the last place."""

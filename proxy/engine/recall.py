@@ -37,9 +37,9 @@ _TIMELY: Final = frozenset({b"cache-control", b"pragma"})
 _OF_THE_PEER: Final = b"x-forwarded-for"
 """What the upstream sees of it is the peer's address: no line of the request tells."""
 
-_OVERHEAD: Final = 1_000
-"""Bytes of objects around a memory and its lines, measured as in `Entry`."""
+_OVERHEAD: Final = 1_800
 _LINE_OVERHEAD: Final = 130
+"""Bytes of objects around a memory of a target of its own and around a line, measured."""
 
 Deciding = tuple[bytes, tuple[Line, ...]]
 """The method, and the lines of a request that its answer may depend on, as they came."""
@@ -86,7 +86,7 @@ class Memory:
     def cost(self) -> int:
         """Bytes of memory that it takes; the body is the entry's, and counted there."""
         lines = sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in self.deciding[1])
-        return _OVERHEAD + len(self.head) + len(self.where[1]) + lines
+        return _OVERHEAD + len(self.head) + len(self.where[1]) + self.labels.cost + lines
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class Recall:
         where = (asked.believed, asked.target)
         place = self._place(where, names)
         memory = Memory(
-            *(rendered, body, entry.stored, answer.account, entry.labels, entry.born),
+            *(rendered, body, stored.bare(), answer.account, entry.labels, entry.born),
             *(visit.boarded.key.digest, self._in_force(), until),
             *(where, _deciding(asked, place.names)),
         )

@@ -22,7 +22,7 @@ from proxy.engine.printing import SECRET, Printing, comparable
 from proxy.engine.purge import Born
 from proxy.engine.stats import Stats
 from proxy.http import vary
-from proxy.http.message import NO_FIELDS, Head, Request
+from proxy.http.message import Head, Request
 from proxy.policy import reuse
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
@@ -188,7 +188,7 @@ class Shadow:
             return None
         names = tuple(name for name, _ in stored.selecting)
         variant = _variant(names, would.outbound)
-        stored = replace(stored, fields=NO_FIELDS, selecting=(), length=size)
+        stored = replace(stored.bare(), length=size)
         return Imprint(names, variant, stored, labels, look.born, own.print, own.coding)
 
 

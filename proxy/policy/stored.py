@@ -5,11 +5,11 @@ is arithmetic on these values.
 """
 
 from proxy.http.cache_control import Directives
-from proxy.http.message import Fields
+from proxy.http.message import NO_FIELDS, Fields
 from proxy.http.ranges import ContentRange
 from proxy.http.validators import EntityTag
 from proxy.policy.reasons import Reason
-from proxy.values import valueclass
+from proxy.values import replace, valueclass
 
 Selecting = tuple[tuple[bytes, bytes | None], ...]
 """The fields that Vary nominates and their normalised values in the request (9111 §4.1)."""
@@ -68,6 +68,10 @@ class Stored:
         """Return the same, of a response whose age at `now` is known already."""
         left = self.lifetime.seconds - age
         return left if self.stale_since is None else min(left, self.stale_since - now)
+
+    def bare(self) -> "Stored":
+        """Return what is known without any field: enough to tell how old the response is."""
+        return replace(self, fields=NO_FIELDS, selecting=())
 
     @property
     def may_be_stale(self) -> bool:

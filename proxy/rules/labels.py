@@ -25,6 +25,15 @@ class Labels:
     tags: tuple[bytes, ...]
     location: bytes
 
+    TAG_OVERHEAD = 41
+    """Bytes of objects around a tag."""
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that they take, but for the objects around all of them."""
+        tags = sum(len(tag) + self.TAG_OVERHEAD for tag in self.tags)
+        return len(self.location) + tags
+
     def plus(self, tags: Iterable[bytes]) -> "Labels":
         """Return the labels with more tags, each once."""
         return Labels(tuple(dict.fromkeys((*self.tags, *tags))), self.location)

@@ -70,15 +70,11 @@ class MemoryStore:
         self._small_bytes = 0
         self._slot_bytes = 0
         self._watchers: list[Callable[[bytes], None]] = []
+        self.bytes = 0
         self.evictions = 0
 
     def __len__(self) -> int:
         return len(self._slots)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of memory that all of it takes."""
-        return self._slot_bytes + _GHOST_COST * len(self._ghosts)
 
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._slots
@@ -154,9 +150,7 @@ class MemoryStore:
         for watcher in self._watchers:
             watcher(digest)
 
-    def _fitting(
-        self, entries: tuple[Entry, ...], packed: dict[int, Packed]
-    ) -> tuple[Packed, ...]:
+    def _fitting(self, entries: tuple[Entry, ...], packed: dict[int, Packed]) -> tuple[Packed, ...]:
         """Return the entries for which there is room, packed; `packed` are some that are, by id."""
         held: list[Packed] = []
         room = self._max_cost - _KEY_COST
@@ -177,6 +171,7 @@ class MemoryStore:
         self._slot_bytes += change
         if not slot.main:
             self._small_bytes += change
+        self.bytes = self._slot_bytes + _GHOST_COST * len(self._ghosts)
 
     def _evict(self) -> None:
         if self._small and (self._small_bytes > self._max_bytes * SMALL_SHARE or not self._main):
@@ -191,11 +186,11 @@ class MemoryStore:
             slot.main, slot.count = True, 0
             self._main.append(slot)
             return
-        self._discard(slot)
         self._ghosts[slot.digest] = None
         if len(self._ghosts) > min(max(len(self._main), _LEAST_GHOSTS), self._most_ghosts):
             for digest in tuple(islice(self._ghosts, len(self._ghosts) // 8 + 1)):
-                del self._ghosts[digest]  # so many at once, since dicts step over what has left
+                del self._ghosts[digest]  # so many at once, since a dict steps over what has left
+        self._discard(slot)
 
     def _evict_resident(self, slot: _Slot) -> None:
         if slot.count > 0:

@@ -27,6 +27,9 @@ from proxy.rules.labels import Labels
 Packed = tuple[bytes, ...]
 """The head, the body as it is, and the body in each other coding."""
 
+_Number = int | float
+"""So that a whole number of seconds stays one."""
+
 
 class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """All of an entry but its bodies."""
@@ -45,17 +48,17 @@ class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     etag: tuple[bytes, bool] | None
     last_modified: int | None
     date: int
-    request_time: float
-    response_time: float
-    age_on_arrival: float
-    lifetime: tuple[float, Reason, str]
-    stale_while_revalidate: float
-    stale_if_error: float
+    request_time: _Number
+    response_time: _Number
+    age_on_arrival: _Number
+    lifetime: tuple[_Number, Reason, str]
+    stale_while_revalidate: _Number
+    stale_if_error: _Number
     shareable: bool
     length: int
     part: tuple[int, int, int | None] | None
     overdue: bool
-    stale_since: float | None
+    stale_since: _Number | None
     own_etag: bool
 
 
@@ -79,18 +82,16 @@ def pack(entry: Entry) -> Packed:
 
 def unpack(packed: Packed) -> Entry:
     """Return the entry that `pack` was given, equal in all that it holds."""
-    head, (_, body, *coded) = _HEAD.decode(packed[0]), packed
+    head, body, *others = packed
+    known = _HEAD.decode(head)
     return Entry(
-        head.text,
-        _stored(head),
+        known.text,
+        _stored(known),
         body,
-        Labels(head.tags, head.location),
-        head.born,
-        tuple([
-            Coded(coding, each, mark, best)
-            for (coding, mark, best), each in zip(head.codings, coded, strict=True)
-        ]) if coded else (),
-        head.id,
+        Labels(known.tags, known.location),
+        known.born,
+        tuple(map(_coded, known.codings, others)),
+        known.id,
     )
 
 
@@ -125,6 +126,11 @@ def _head(entry: Entry) -> _Head:
         stored.stale_since,
         stored.own_etag,
     )
+
+
+def _coded(known: tuple[Coding, bytes, bool], body: bytes) -> Coded:
+    coding, mark, best = known
+    return Coded(coding, body, mark, best)
 
 
 def _stored(head: _Head) -> Stored:

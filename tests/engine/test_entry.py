@@ -151,7 +151,7 @@ def test_what_an_upstream_calls_an_answer_costs_too() -> None:
         replace(entry(), labels=LABELS.plus(b"t%4d" % number for number in range(count)))
         for count in (0, 100)
     )
-    assert long.cost - short.cost == 100 * (5 + Entry.TAG_OVERHEAD)
+    assert long.cost - short.cost == 100 * (5 + Labels.TAG_OVERHEAD)
 
 
 def test_labels_are_each_there_once() -> None:

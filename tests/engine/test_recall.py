@@ -16,6 +16,7 @@ from proxy.engine.recall import LARGEST, MOST_OF_ONE, Asked, Memory, Recall
 from proxy.engine.snapshot import Snapshot
 from proxy.errors import RequestError
 from proxy.http.message import Request
+from proxy.store import memory as memory_tier
 from proxy.store.memory import MemoryStore
 from tests.engine.scripted import Play, ask, reply, settle
 
@@ -218,6 +219,10 @@ async def test_so_many_of_what_lies_under_one_key() -> None:
     assert [m for m in memories if m is not None and m.until] == memories[-MOST_OF_ONE:]
 
 
+LONG = tuple(f"X-Field-{number}: {'v' * 30}" for number in range(12))
+"""Fields that an entry holds, and no memory."""
+
+
 async def test_memories_take_no_more_than_is_accounted_for() -> None:
     desk, many = Desk(max_bytes=2**24), 400
     desk.play.under({"key": {"query": {"exclude": ["n"]}}})
@@ -237,6 +242,24 @@ async def test_memories_take_no_more_than_is_accounted_for() -> None:
         tracemalloc.stop()
     assert desk.recall.stats.answers == many + 1
     assert taken < desk.recall.stats.bytes
+
+
+async def test_neither_do_those_of_many_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_tier, "AWAKE", 1)
+    desk, many = Desk(max_bytes=2**24), 300
+    for number in range(many):
+        await desk.fill(*LONG, request=ask(target=f"/{number}"))
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(many):
+            desk.learn(ask(target=f"/{number}"))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert desk.recall.stats.answers == many
+    assert taken == pytest.approx(desk.recall.stats.bytes, rel=0.1)
 
 
 async def test_no_old_rules_are_kept_for_what_nobody_asks_for_again(desk: Desk) -> None:

@@ -97,6 +97,7 @@ def test_the_format_of_an_index_is_that_of_its_version() -> None:
 
 # What is written comes back
 
+
 @given(entry=ENTRIES, offset=OFFSETS)
 def test_an_entry_comes_back_as_it_was(entry: Entry, offset: float) -> None:
     value = codec.encode(entry, offset)

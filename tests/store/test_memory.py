@@ -16,12 +16,11 @@ from proxy.engine.entry import Entry, another
 from proxy.engine.naive import NaiveNear
 from proxy.engine.purge import Born
 from proxy.rules.labels import Labels
-from proxy.store.memory import AWAKE, MemoryStore
-from proxy.store.packing import pack, unpack
+from proxy.store.memory import MemoryStore
 from tests.engine.scripted import ask
 from tests.policy.cases import at, stored
 
-STORED = unpack(pack(Entry(b"", stored("Cache-Control: max-age=60"), b"", Labels((), b""), Born(b"", 0)))).stored
+STORED = replace(stored("Cache-Control: max-age=60"), length=0)
 BOUND = 60_000
 GHOST = 112
 
@@ -259,3 +258,18 @@ def test_the_bytes_it_tells_are_those_it_takes(size: int, count: int, variants: 
         tracemalloc.stop()
     assert len(memory) == 2 * count
     assert memory.bytes - told == pytest.approx(grown, rel=0.1)
+
+
+def test_what_it_tells_counts_the_evicted_too() -> None:
+    memory, one = MemoryStore(2_400_000), entry(200)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(4_000):
+            memory.put(blake2b(b"%d" % number, digest_size=16).digest(), (one,))
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert memory.evictions > 400
+    assert memory.bytes == pytest.approx(taken + 233 * len(memory), rel=0.1)  # all have one body

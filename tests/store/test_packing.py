@@ -18,13 +18,14 @@ PARTS = st.builds(
 
 
 @given(entry=ENTRIES, part=st.none() | PARTS, minor=st.integers(0, 2**31))
-def test_an_entry_comes_back_as_it_was(
-    entry: Entry, part: ContentRange | None, minor: int
-) -> None:
+def test_an_entry_comes_back_as_it_was(entry: Entry, part: ContentRange | None, minor: int) -> None:
     """Its place in a whole and what was purged here alone too, of which no other replica hears."""
     stored, born = replace(entry.stored, part=part), entry.born._replace(minor=minor)
     whole = replace(entry, stored=stored, born=born)
-    assert unpack(pack(whole)) == whole
+    found = unpack(pack(whole))
+    assert found == whole
+    assert type(found.stored.lifetime.seconds) is type(whole.stored.lifetime.seconds)
+    assert list(map(len, pack(found))) == list(map(len, pack(whole)))
 
 
 @given(entry=ENTRIES)
