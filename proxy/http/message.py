@@ -158,8 +158,12 @@ def content_length(fields: Fields) -> int | None:
 
     9110 §8.6; a list of equal values counts as one of them.
     """
-    values = {value.strip() for line in fields.all(b"content-length") for value in line.split(b",")}
-    if len(values) != 1:
-        return None
-    value = values.pop()
+    lines = fields.all(b"content-length")
+    if len(lines) == 1 and lines[0].isdigit():  # as nearly always
+        return _number(lines[0])
+    values = {value.strip() for line in lines for value in line.split(b",")}
+    return _number(values.pop()) if len(values) == 1 else None
+
+
+def _number(value: bytes) -> int | None:
     return int(value) if value.isdigit() and len(value) <= _MAX_DIGITS else None
