@@ -29,7 +29,6 @@ from proxy.http.validators import EntityTag
 from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Selecting, Stored
 from proxy.rules.labels import Labels
-from proxy.values import replace
 
 VERSION: Final = 2
 """To be raised whenever the same bytes would mean something else."""
@@ -142,8 +141,7 @@ def decode(value: bytes, offset: float) -> Entry | None:
     if opened is None:
         return None
     try:
-        entry = _entry(_ENTRY.decode(opened[0]), opened[1], offset)
-        return replace(entry, id=id_of(value))
+        return _entry(_ENTRY.decode(opened[0]), opened[1], offset, id_of(value))
     except ValueError:  # every error of msgspec is one, and so is text that is not UTF-8
         return None
 
@@ -234,13 +232,13 @@ def _metadata(entry: Entry, offset: float) -> _Metadata:
     )
 
 
-def _entry(metadata: _Metadata, body: bytes, offset: float) -> Entry:
+def _entry(metadata: _Metadata, body: bytes, offset: float, own: bytes) -> Entry:
     if not _sound(metadata, body):
         raise ValueError("no answer of this proxy")
     labels = Labels(metadata.tags, metadata.location)
     born = Born(metadata.epoch, metadata.sequence)
     plain, codings = body[: metadata.length], tuple(_codings(metadata, body))
-    return Entry(metadata.text, _stored(metadata, offset), plain, labels, born, codings)
+    return Entry(metadata.text, _stored(metadata, offset), plain, labels, born, codings, own)
 
 
 def _codings(metadata: _Metadata, body: bytes) -> Iterator[Coded]:
@@ -258,8 +256,15 @@ def _sound(metadata: _Metadata, body: bytes) -> bool:
         and metadata.length >= 0
         and metadata.length + sum(each[-1] for each in metadata.codings) == len(body)
         and metadata.age_on_arrival >= 0
-        and all(is_token(name) and not _BREAKING.search(value) for name, value in metadata.lines)
+        and _lines_are_sound(metadata.lines)
     )
+
+
+def _lines_are_sound(lines: tuple[Line, ...]) -> bool:
+    """Tell whether all names are tokens and no value breaks a line; asked of all at once."""
+    names = [name for name, _ in lines]
+    named = not names or (b"" not in names and is_token(b"".join(names)))
+    return named and not _BREAKING.search(b"".join([value for _, value in lines]))
 
 
 def _stored(metadata: _Metadata, offset: float) -> Stored:
