@@ -9,15 +9,15 @@ This module must not know sockets, files or formats; it decides nothing that pol
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Final, assert_never
 
 from proxy.engine.answer import Account, Answer, failure
-from proxy.engine.boarding import Boarded, Gangway, early
+from proxy.engine.boarding import Gangway, early
 from proxy.engine.delivery import Arrival, Delivery, passed_on
 from proxy.engine.entry import Entry
+from proxy.engine.errand import Errand
 from proxy.engine.feed import Reader
-from proxy.engine.fetch import Errand, Fetcher
+from proxy.engine.fetch import Fetcher
 from proxy.engine.fleet import Fleet
 from proxy.engine.flights import (
     Elsewhere,
@@ -75,7 +75,7 @@ class Corridor:
         renditions = Renditions(world.coder, fleet.shelf, self.tasks)
         self._delivery = Delivery(renditions, world.coder, self.tasks)
         self._last = LastResort(fleet.shelf, world.clock, self._stored)
-        self._fetcher = Fetcher(world, fleet, purging, renditions)
+        self._fetcher = Fetcher(world, fleet, purging, renditions, self.tasks)
         self.quarantine = Quarantine(self, purging)
         self._shadow = Shadow(fleet.shelf.ledger, world.clock, stats)
         self._verifying = Verifying(world, self.tasks, stats, self.quarantine.begin)
@@ -130,7 +130,7 @@ class Corridor:
         flight = await to_follow(visit, self.flights, ledger)
         found = isinstance(visit.verdict, Absent) and not self.shelf.empty(visit.boarded.key)
         if flight is None and found:
-            again = self._judged_again(visit.boarded)  # what was under way may just have ended
+            again = self._judged_again(visit)  # what was under way may just have ended
             if again.entry is not None and again.served:
                 return await self._stored(again, again.entry, self._account(again))
         if flight is None:
@@ -155,21 +155,21 @@ class Corridor:
         """Answer with what lies on the shelf by now, or fetch after all."""
         if by_now(visit, self.snapshot) is not visit:
             return await self._fetched(visit, body, collapsed=False)
-        again = self._judged_again(visit.boarded)
-        again = replace(again, arrived=visit.arrived, informed=visit.informed)
+        again = self._judged_again(visit)
         if again.entry is not None and again.served:
             return await self._stored(again, again.entry, self._account(visit, collapsed=collapsed))
         return await self._fetched(again, body, collapsed=False)
 
-    def _judged_again(self, boarded: Boarded) -> Visit:
-        return judged(boarded, self.shelf, self._now(), self._clock.draw())
+    def _judged_again(self, visit: Visit, found: tuple[Entry, ...] = ()) -> Visit:
+        """Judge by what is there now, and by what the shared tier has just given."""
+        now, draw = self._now(), self._clock.draw()
+        again = judged(visit.boarded, self.shelf, now, draw, found=found)
+        return replace(again, arrived=visit.arrived, informed=visit.informed)
 
     async def _looked_further(self, visit: Visit) -> Visit:
         """Judge again, with what the shared tier has."""
-        boarded = visit.boarded
-        found = await self.shelf.look_further(boarded, visit.arrived)
-        again = judged(boarded, self.shelf, self._now(), self._clock.draw(), found=found)
-        return replace(again, arrived=visit.arrived, informed=visit.informed)
+        found = await self.shelf.look_further(visit.boarded, visit.arrived)
+        return self._judged_again(visit, found)
 
     async def _lead(
         self,
@@ -190,11 +190,14 @@ class Corridor:
         validating = held if isinstance(visit.verdict, MustValidate) else None
         incomplete = held if visit.verdict.reason is Reason.PARTIAL else None
         awaited = shared and not reuse.asked(visit.boarded.outbound).no_cache
-        answered = partial(self._answered, visit.boarded) if awaited else None
+        answered = (lambda: self._judged_again(visit).served) if awaited else None
         wide = widened(visit) if shared else None
         boarded = visit.boarded if wide is None else replace(visit.boarded, outbound=wide)
         errand = Errand(boarded, body, validating, incomplete, answered, visit.informed)
-        self._depart(errand, flight)
+        if shared or lasting or held is not None:
+            self._depart(errand, flight)
+        else:  # whom nobody can join, and who takes the fetch along when its client leaves
+            flight.carry(self._fetcher.fetch(errand, flight))
         landing = await self._landing(flight, ticket, leading=True)
         if wide is not None and isinstance(landing, Unshareable):
             await ticket.aclose()
@@ -264,10 +267,6 @@ class Corridor:
         quiet = isinstance(visit.verdict, Bypass) or visit.boarded.outbound.method == "HEAD"
         account = account if quiet else replace(account, storing=landing.reason)
         return await self._delivery.onward(visit.boarded, landing.head, landing.inbound, account)
-
-    def _answered(self, boarded: Boarded) -> bool:
-        """Tell whether what is on the shelf by now answers a request."""
-        return self._judged_again(boarded).served
 
     def refresh(self, request: Request) -> bool:
         """Begin to fetch anew, in the background, what is stored for a request and is not fresh.

@@ -6,13 +6,13 @@ must not know who waits for it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final, assert_never
 
 from proxy.engine import fill, purges, reception
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry, another
+from proxy.engine.errand import Errand
 from proxy.engine.fleet import Fleet
 from proxy.engine.flights import (
     Elsewhere,
@@ -33,17 +33,18 @@ from proxy.engine.keeping import (
     entry_of,
     home_of,
 )
-from proxy.engine.ports import Inbound, Informed, Outbound, World
+from proxy.engine.ports import Inbound, Outbound, World
 from proxy.engine.purge import Born
 from proxy.engine.purging import Purging
 from proxy.engine.renditions import Renditions
+from proxy.engine.tasks import Tasks
 from proxy.errors import InternalError, SidecacheError, UpstreamUnreachable
 from proxy.http.message import Head, Request
 from proxy.policy import admission, parts, reuse, validation
 from proxy.policy.admission import Moment
 from proxy.policy.reasons import Reason
 from proxy.policy.verdicts import Decline, Keep
-from proxy.values import replace, valueclass
+from proxy.values import replace
 
 log = logging.getLogger("sidecache.engine")
 
@@ -56,29 +57,14 @@ _OK: Final = 200
 _SERVER_ERROR: Final = 500
 
 
-@valueclass(frozen=True, slots=True)
-class Errand:
-    """What to fetch: a request, its body if it has one, the entry to validate or to complete.
-
-    `answered` tells whether what is on the shelf by now will do; None for a fetch that no other
-    can stand in for. `informed` hears of interim responses, which are for the leader alone.
-    """
-
-    boarded: Boarded
-    body: AsyncIterator[bytes] | None = None
-    entry: Entry | None = None
-    part: Entry | None = None
-    answered: Callable[[], bool] | None = None
-    informed: Informed | None = None
-
-
 class Fetcher:
     """Fetches, and keeps what may be kept."""
 
     def __init__(
-        self, world: World, fleet: Fleet, purging: Purging, renditions: Renditions
+        self, world: World, fleet: Fleet, purging: Purging, renditions: Renditions, tasks: Tasks
     ) -> None:
         self._upstream = world.upstream
+        self._tasks = tasks
         self._renditions = renditions
         self._shelf = fleet.shelf
         self._flights = fleet.flights
@@ -254,9 +240,13 @@ class Fetcher:
         await flight.land(landed)
         length = landed.length
         outgrown = partial(self._pass, boarded, flight)  # who waits elsewhere goes alone at once
-        await fill.run(
+        filling = fill.run(
             inbound, flight.feed, length=length, limit=limit, commit=commit, outgrown=outgrown
         )
+        if flight.detached:
+            await filling
+        else:  # who waits here for the landing is the one who reads along
+            self._tasks.hold(asyncio.create_task(filling))
         return landed
 
     def _commit(

@@ -112,8 +112,13 @@ class Flight:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[asyncio.Future[Landing]] = []
         self._task: asyncio.Task[None] | None = None
+        self._carried: Coroutine[Any, Any, None] | None = None
         self.attended = attended
         self.journey = current()
+
+    def carry(self, fetch: Coroutine[Any, Any, None]) -> None:
+        """Leave the fetch to whoever waits first, in its own task."""
+        self._carried = fetch
 
     def depart(self, fetch: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start the fetch as a task of its own."""
@@ -128,6 +133,11 @@ class Flight:
             await landing.inbound.aclose()
 
     @property
+    def detached(self) -> bool:
+        """Whether the fetch has a task of its own."""
+        return self._task is not None
+
+    @property
     def open(self) -> bool:
         """Whether a newcomer can still read all that this flight brings."""
         if self.landed is None:
@@ -137,6 +147,9 @@ class Flight:
 
     async def wait(self) -> Landing:
         """Wait for the landing without taking the fetch along when the waiter leaves."""
+        carried, self._carried = self._carried, None
+        if carried is not None:
+            await carried
         if self.landed is not None:
             return self.landed
         waiter: asyncio.Future[Landing] = self._loop.create_future()

@@ -8,7 +8,7 @@ from functools import partial
 
 from proxy.engine.boarding import Boarded
 from proxy.engine.entry import Entry
-from proxy.engine.fetch import Errand
+from proxy.engine.errand import Errand
 from proxy.engine.flights import Flight, Flights, Validated
 from proxy.engine.ports import Clock
 from proxy.engine.shelf import Shelf
