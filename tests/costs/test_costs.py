@@ -54,7 +54,7 @@ CASES: Final = {
     "304 from memory": Case("/hit/1", WIRE, ('If-None-Match: "hit"',)),
     "memory hit by the other door": Case("/hit/1", TASK, ("Cache-Control: max-age=100",)),
     "Redis hit": Case("/hit/1", LOOKED_UP, shared=True),
-    "pass-through": Case("/no-store/1", FETCHED, hit=False),
+    "pass-through": Case("/no-store/1", TASK, hit=False),
     "miss": Case("/miss/", FETCHED, hit=False, anew=True),
     "miss with Redis": Case(
         "/miss/", {**LOOKED_UP, **FETCHED, **LEASED}, hit=False, anew=True, shared=True
