@@ -65,7 +65,7 @@ class Renditions:
         self._coder = coder
         self._shelf = shelf
         self._tasks = tasks
-        self._making: dict[tuple[int, Coding], tuple[Stored, asyncio.Task[Coded | None]]] = {}
+        self._making: dict[tuple[int, Coding], tuple[bytes, asyncio.Task[Coded | None]]] = {}
         self._polishing: set[tuple[bytes, Coding]] = set()
         self._uses: OrderedDict[tuple[bytes, Coding], int] = OrderedDict()
 
@@ -166,10 +166,10 @@ class Renditions:
 
         Decoded it may have `most` bytes, as any body that is kept.
         """
-        name = (id(entry.stored), coding)  # held while it is in use, so that no other has this id
+        name = (id(entry.body), coding)  # held while it is in use, so that no other has this id
         if name not in self._making:
             task = asyncio.create_task(self._make(key, entry, coding, made, most))
-            self._making[name] = entry.stored, task
+            self._making[name] = entry.body, task
             task.add_done_callback(lambda _: self._making.pop(name))
             self._tasks.hold(task)
         return await asyncio.shield(self._making[name][1])

@@ -12,6 +12,7 @@ from proxy.engine import renditions
 from proxy.engine.entry import Coded
 from proxy.errors import UpstreamBroken
 from proxy.http.codings import Coding
+from proxy.store import memory
 from proxy.store.memory import MemoryStore
 from tests.engine.house import House
 from tests.engine.scripted import PATIENCE, Piece, Play, Told, ask, reply, settle
@@ -112,6 +113,24 @@ async def test_what_does_not_shrink_stays_plain(play: Play) -> None:
     await play.fill(FRESH, TAG, JSON, body=noise)
     assert (await play.get("Accept-Encoding: zstd, br, gzip")).body == noise
     assert (await play.get("Accept-Encoding: gzip, identity;q=0"))["content-encoding"] == "gzip"
+
+
+async def test_nor_twice_when_memory_has_unpacked_it_anew(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "AWAKE", 1)
+    await play.fill(*KEPT, body=LARGE)
+    play.coder.open.clear()
+    first = play.begin(TAKES_BR)
+    await settle()
+    play.script(reply(200, *KEPT, body=b"other"))
+    for _ in range(2):
+        assert (await play.get(target="/other")).body == b"other"
+    second = play.begin(TAKES_BR)
+    await settle()
+    play.coder.open.set()
+    assert (await landed(first)).body == (await landed(second)).body
+    assert play.coder.made == [("quick", BR, len(LARGE))]
 
 
 async def test_codings_are_counted_in_the_size_of_an_entry(play: Play) -> None:
