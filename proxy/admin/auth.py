@@ -109,6 +109,20 @@ class Gate:
             raise Refused(403, f"{detail} {token.role.value}.")
         return Grant(token.name, token.role)
 
+    def introduced(self, caller: Caller) -> Grant | Refused:
+        """Return as whom a caller may read or, to one who sends no token, why they may not yet.
+
+        Raises `Refused` for what is sent and is no token: who sends nothing has failed at nothing.
+        """
+        if caller.authorization is not None:
+            return self.admit(caller, Role.READ)
+        if self._tokens:
+            return Refused(401, "This proxy asks for a token.", _CHALLENGE)
+        try:
+            return _local(caller, Role.READ)
+        except Refused as refused:
+            return refused
+
     def _failed(self, caller: Caller) -> Refused:
         """Count a failure and return what the peer is told.
 

@@ -10,6 +10,7 @@ from fastapi.params import Depends as Dependency
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from proxy.admin.auth import Caller, Gate, Grant, Role
+from proxy.admin.refused import Refused
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="A token of `admin.tokens`.")
 
@@ -17,17 +18,27 @@ _BEARER: Final = HTTPBearer(auto_error=False, description="A token of `admin.tok
 def needs(gate: Gate, role: Role) -> Dependency:
     """Return a dependency that lets callers of this role pass and raises `Refused` for others."""
 
-    async def check(
-        request: Request,
-        _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-    ) -> Grant:
-        return gate.admit(_caller(request), role)
+    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Grant:
+        return gate.admit(caller, role)
 
     dependency: Dependency = Depends(check)
     return dependency
 
 
-def _caller(request: Request) -> Caller:
+def introduces(gate: Gate) -> Dependency:
+    """Return a dependency that asks `Gate.introduced` who it is: it lets pass who sends nothing."""
+
+    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Grant | Refused:
+        return gate.introduced(caller)
+
+    dependency: Dependency = Depends(check)
+    return dependency
+
+
+async def _caller(
+    request: Request,
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> Caller:
     return Caller(
         peer=request.client.host if request.client else None,
         host=request.headers.get("host", ""),

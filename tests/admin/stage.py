@@ -96,8 +96,8 @@ class Visit:
     url: str
     asked: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    refusals: set[str] = field(default_factory=lambda: {"401"})
-    """Statuses of which the console may complain; 401 is how a token is asked for."""
+    refusals: set[str] = field(default_factory=set)
+    """Statuses that a test has the page be answered with, of which the console may complain."""
 
     def enter(self, token: str = ADMIN) -> None:
         """Use a token, and wait for the numbers."""
@@ -147,8 +147,8 @@ def visit(
 
 
 def _heard(here: Visit, message: Any) -> None:  # noqa: ANN401 - a ConsoleMessage
-    """Note what the console complains of, but for the refusals that are due."""
+    """Note what the console complains of, but for the refusals that are meant."""
     refused = re.match(r"Failed to load resource: .* status of (\d+)", message.text)
-    due = refused is not None and refused[1] in here.refusals
-    if message.type in {"error", "warning"} and not due:
+    meant = refused is not None and refused[1] in here.refusals
+    if message.type in {"error", "warning"} and not meant:
         here.errors.append(message.text)

@@ -141,7 +141,6 @@ READING = [
     "/v1/stats",
     "/v1/history",
     "/v1/reasons",
-    "/v1/whoami",
     "/v1/rules",
     "/v1/config",
     "/v1/replicas",
@@ -167,19 +166,49 @@ async def test_no_route_is_forgotten() -> None:
     described = (await Desk().get("/openapi.json", token=None)).json()["paths"]
     known = {path.partition("?")[0].replace("/x", "/{name}") for path in (*READING, *CHANGING)}
     known |= {"/v1/quarantine/{name}"}  # by DELETE: see test_quarantine
+    known |= {"/v1/whoami"}  # of anybody, but with a wrong token
     assert {path for path in described if path.startswith("/v1/")} == known
 
 
 @pytest.mark.parametrize(
-    ("token", "told"),
+    ("token", "name", "role"),
+    [(READ, "reader", "read"), (PURGE, "ci", "purge"), (ADMIN, "ops", "admin")],
+)
+async def test_whoami_tells_name_and_role(token: str, name: str, role: str) -> None:
+    told = (await Desk().get("/v1/whoami", token=token)).json()
+    assert told == {"name": name, "role": role, "detail": None}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "peer", "name", "role", "why"),
     [
-        (READ, {"name": "reader", "role": "read"}),
-        (PURGE, {"name": "ci", "role": "purge"}),
-        (ADMIN, {"name": "ops", "role": "admin"}),
+        (TOKENS, "127.0.0.1", None, None, "asks for a token"),
+        ((), "192.0.2.1", None, None, "only this machine"),
+        ((), "127.0.0.1", "local", "read", ""),
     ],
 )
-async def test_whoami_tells_name_and_role(token: str, told: dict[str, str]) -> None:
-    assert (await Desk().get("/v1/whoami", token=token)).json() == told
+async def test_whoami_answers_whoever_sends_no_token(
+    tokens: tuple[Token, ...], peer: str, name: str | None, role: str | None, why: str
+) -> None:
+    desk = Desk(tokens=tokens, peer=peer)
+    answer = await desk.get("/v1/whoami", token=None, headers={"Host": "localhost"})
+    assert answer.status_code == 200
+    assert (answer.json()["name"], answer.json()["role"]) == (name, role)
+    assert why in (answer.json()["detail"] or "")
+
+
+@pytest.mark.parametrize("sent", ["", "Bearer", f"Basic {ADMIN}", "Bearer unknown-to-anybody"])
+async def test_whoami_refuses_what_is_no_token(sent: str) -> None:
+    desk = Desk()
+    answer = await desk.get("/v1/whoami", token=None, headers={"Authorization": sent})
+    assert problem(answer)[0] == 401
+
+
+def test_to_send_no_token_to_whoami_is_no_failure() -> None:
+    gate = Gate(TOKENS, Clock().now)
+    nobody = Caller("192.0.2.1", "admin.test", None)
+    assert all(isinstance(gate.introduced(nobody), Refused) for _ in range(FAILURES + 1))
+    assert status(gate, nobody, Role.READ) == 401
 
 
 async def test_a_refusal_is_a_problem_with_a_challenge() -> None:

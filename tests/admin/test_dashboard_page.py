@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -45,11 +46,19 @@ def test_numbers_follow_the_requests(stage: Stage, there: Visit) -> None:
     there.page.get_by_label("Charts of").select_option("account")
     there.page.locator("#outcomes-legend", has_text="bypass").wait_for()
     assert there.page.locator("#outcomes-legend li").count() == 2  # and `now`
-    assert there.page.locator("#replicas tbody tr").count() == 2
+    until(partial(both_replicas, there), "both replicas to be listed")
+
+
+def both_replicas(there: Visit) -> bool:
+    """Tell whether both are listed, having had the page look once more."""
+    there.later()
+    return there.page.locator("#replicas tbody tr").count() == 2
 
 
 def test_without_a_good_token_nothing_is_shown(there: Visit) -> None:
     door = there.page.get_by_role("region", name="Sign in")
+    door.get_by_text("This proxy asks for a token.").wait_for()
+    there.refusals.add("401")
     door.get_by_label("Token").fill("unknown-to-anybody")
     there.page.keyboard.press("Enter")
     door.get_by_text("That token is unknown here.").wait_for()
@@ -120,11 +129,30 @@ def test_who_may_read_is_told_what_purging_needs(stage: Stage, there: Visit) -> 
     story = there.page.locator("#explain-story")
     story.get_by_text("uri-miss").wait_for()
     assert "the shared store, then the upstream" in story.inner_text()
-    there.refusals.add("422")
-    there.page.get_by_label("Fields, one a line").fill("no colon")
+
+
+def test_a_line_that_is_no_field_is_not_asked_about(there: Visit) -> None:
+    there.enter(READ)
+    there.page.get_by_label("URL, or a path").fill("/products/1")
+    fields = there.page.get_by_label("Fields, one a line")
+    for wrong in ("no colon", "two words: x", ": x", "a: b\nno colon"):
+        fields.fill(wrong)
+        there.page.get_by_role("button", name="Explain").click()
+        assert fields.evaluate("node => node.validationMessage").startswith("A field is like")
+    assert not [each for each in there.asked if "/v1/explain" in each]
+    fields.fill("\nAccept-Language: de\n")
     there.page.get_by_role("button", name="Explain").click()
-    there.page.get_by_text("a field is like 'Name: value'").wait_for()
-    assert story.inner_text() == ""
+    there.page.locator("#explain-story dd").first.wait_for()
+
+
+def test_a_url_that_is_none_is_told_in_the_apis_own_words(there: Visit) -> None:
+    there.enter(READ)
+    there.refusals.add("422")
+    there.page.get_by_label("URL, or a path").fill("http://")
+    there.page.get_by_role("button", name="Explain").click()
+    there.page.locator("#explain-said.bad").wait_for()
+    assert there.page.locator("#explain-said").inner_text()
+    assert there.page.locator("#explain-story").inner_text() == ""
 
 
 def test_a_proxy_without_tokens_is_looked_at(stage: Stage) -> None:
@@ -189,6 +217,18 @@ def test_without_the_shared_store_the_rest_is_shown(there: Visit) -> None:
     there.enter()
     there.page.locator("#replicas", has_text="Nobody there.").wait_for()
     assert there.page.get_by_role("alert").count() == 0
+
+
+def test_while_the_shared_store_is_left_alone_nobody_is_asked_who_is_in_it(there: Visit) -> None:
+    def alone(route: Route) -> None:
+        stats = route.fetch().json()
+        stats["redis"]["usable"] = False
+        route.fulfill(json=stats)
+
+    there.page.route("**/v1/stats?", alone)
+    there.enter()
+    there.page.locator("#replicas", has_text="The shared store is left alone").wait_for()
+    assert not [each for each in there.asked if "/v1/replicas" in each]
 
 
 def test_it_asks_no_more_while_it_is_paused(there: Visit) -> None:

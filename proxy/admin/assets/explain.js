@@ -4,19 +4,29 @@ import {Problem, get} from "./api.js";
 import {$, facts, fill, h, prose} from "./dom.js";
 import {duration, size} from "./words.js";
 
+const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/; // 9110 §5.1
+
 /** Let the form work. */
 export function install() {
+  $("explain-fields").addEventListener("input", check);
   $("explain").addEventListener("submit", (event) => {
     event.preventDefault();
     explain();
   });
 }
 
+const lines = () => $("explain-fields").value.split("\n").map((line) => line.trim()).filter(Boolean);
+
+/** Have the form say which lines are no fields, before anybody is asked about them. */
+function check() {
+  const wrong = lines().some((line) => !FIELD.test(line));
+  $("explain-fields").setCustomValidity(wrong ? "A field is like Name: value, one a line." : "");
+}
+
 async function explain() {
   const query = [["method", $("explain-method").value.trim()], ["url", $("explain-url").value.trim()]];
-  const lines = $("explain-fields").value.split("\n").map((line) => line.trim()).filter(Boolean);
   try {
-    tell(await get("explain", [...query, ...lines.map((line) => ["header", line])]));
+    tell(await get("explain", [...query, ...lines().map((line) => ["header", line])]));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     fill($("explain-story"));

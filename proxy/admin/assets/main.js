@@ -21,6 +21,7 @@ let running = null; // the look that is under way: never two at a time
 async function enter() {
   try {
     const caller = await get("whoami");
+    if (!caller.role) return knock(caller.detail);
     known = await get("reasons");
     advises = (await offered()).includes("/v1/advice");
     welcome(caller);
@@ -47,9 +48,8 @@ function welcome({name, role}) {
 function refuse(error) {
   if (!(error instanceof Problem)) throw error;
   if (error.status !== 401 && error.status !== 403) return trouble(error);
-  const wrong = token.get() !== null;
   if (error.status === 401) token.forget();
-  knock(wrong ? "That token is unknown here." : error.status === 401 ? "This proxy asks for a token." : error.message);
+  knock(error.status === 401 ? "That token is unknown here." : error.message);
 }
 
 function knock(why) {
@@ -81,8 +81,8 @@ async function lookAgain() {
 async function looked() {
   if (!known) return;
   try {
-    await frequent();
-    if (turn % SELDOM === 0) await seldom();
+    const stats = await frequent();
+    if (turn % SELDOM === 0) await seldom(stats);
     turn += 1;
     trouble(null);
   } catch (error) {
@@ -103,18 +103,20 @@ async function frequent() {
   panels.latencies(history);
   panels.reasons(history, known);
   charts.draw(history, seconds);
+  return stats;
 }
 
-async function seldom() {
+async function seldom({redis}) {
   const [rules, advice] = await Promise.all([get("rules"), advises ? get("advice") : null]);
   panels.ruleChoices(rules);
   panels.advice(advice);
   await purged();
-  await replicas();
+  await replicas(redis);
 }
 
 /** Show the replicas; where the shared store cannot be reached, nobody knows them. */
-async function replicas() {
+async function replicas(redis) {
+  if (redis && !redis.usable) return panels.replicas([], "The shared store is left alone for now; it knows them.");
   try {
     panels.replicas((await get("replicas")).replicas);
   } catch (error) {
