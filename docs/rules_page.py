@@ -142,6 +142,7 @@ _SECTIONS: Final = {
     "Log": "`log`",
     "CacheStatusField": "`cache_status`",
     "Traces": "`traces`",
+    "VerifyModel": "`mode` as a mapping",
     "RuleModel": "`rules[]`",
     "MatchModel": "`rules[].match`",
     "KeyModel": "`rules[].key`",
@@ -252,5 +253,5 @@ def _container(field: Schema) -> str:
 
 def _link(name: str) -> str:
     title = {**_SECTIONS, **_CHOICES}[name]
-    anchor = "".join(c for c in title.lower() if c.isalnum() or c == "_")
+    anchor = "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c in "_-")
     return f"[{title}](#{anchor})"

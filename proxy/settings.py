@@ -10,15 +10,17 @@ from enum import Enum
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Final, Self
+from types import NoneType, UnionType
+from typing import Annotated, Final, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from proxy.edge.journeys import ServerTiming, TimingSwitch
 from proxy.edge.limits import Edge
 from proxy.errors import ConfigError
-from proxy.policy.terms import Mode, Timeouts, Watch
+from proxy.policy.terms import Mode, Timeouts
 from proxy.rules.endpoints import ListenAddress, Networks
+from proxy.rules.parts import ModeOrVerify, watch_of
 from proxy.rules.places import MAX_TEXT, parse
 from proxy.rules.problems import Loc, Problem, located, models_in, nearest, path_text, problems
 from proxy.rules.rule import BUILT_IN
@@ -26,7 +28,7 @@ from proxy.rules.ruleset import Ruleset, compile_rules
 from proxy.rules.schema import RuleFile, RuleModel, Rules
 from proxy.rules.sources import Source, merged, nested, report
 from proxy.rules.strict import Strict, written
-from proxy.rules.units import Count, Share
+from proxy.rules.units import Count
 from proxy.sections import (
     AdminOrAddress,
     CacheStatusField,
@@ -94,10 +96,8 @@ class Settings(Strict):
     """Who gets Server-Timing: nobody, trusted peers with `Pragma: server-timing`, or everybody."""
     traces: Traces | None = None
     """Traces by OpenTelemetry; without this section, even an empty one, none are recorded."""
-    mode: Mode = Mode.LIVE
-    """`live` answers from the cache; `shadow` lets the upstream answer everything and compares."""
-    verify: Share = written("0%")
-    """Share of hits that are held against the upstream's own answer after they were given."""
+    mode: ModeOrVerify = Mode.LIVE
+    """Who answers, and what is compared, under every rule that does not say it itself."""
     rules: Rules = ()
     """The rules, in order: the first that matches wins, and the built-in rule comes last."""
 
@@ -170,7 +170,7 @@ def ruleset(settings: Settings, file_name: str) -> Ruleset:
         (*settings.rules, *builtin),
         (*settings.rule_places(file_name), *(BUILT_IN for _ in builtin)),
         Timeouts(**settings.upstream.timeouts.model_dump()),
-        Watch(settings.mode, settings.verify),
+        watch_of(settings.mode),
     )
 
 
@@ -228,7 +228,16 @@ def _variables(environ: Mapping[str, str]) -> tuple[dict[Loc, str], list[str]]:
         for name in given
         if name not in known
     ]
-    return {known[name]: text for name, text in given.items() if name in known}, unknown
+    values = {known[name]: text for name, text in given.items() if name in known}
+    parts = [loc for loc in values if loc[:-1] in values]
+    for loc in parts:
+        del values[loc]
+    return values, [*unknown, *map(_beside_its_whole, parts)]
+
+
+def _beside_its_whole(loc: Loc) -> str:
+    whole = _variable_name(loc[:-1])
+    return f"{_variable(loc)}: cannot stand beside {whole}; keep one of the two"
 
 
 def _unknown_variable(name: str, known: Iterable[str]) -> str:
@@ -240,11 +249,16 @@ def _unknown_variable(name: str, known: Iterable[str]) -> str:
 def _leaves(model: type[BaseModel], loc: Loc = ()) -> Iterator[Loc]:
     """Yield where each single value stands; rules are not among them, they need a file."""
     for name, field in model.model_fields.items():
-        inner = tuple(models_in(field.annotation))
-        if not inner:
-            yield (*loc, name)
-        elif field.annotation in (inner[0], inner[0] | None):
-            yield from _leaves(inner[0], (*loc, name))
+        for kind in _alternatives(field.annotation):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _leaves(kind, (*loc, name))
+            elif not any(models_in(kind)):
+                yield (*loc, name)
+
+
+def _alternatives(annotation: object) -> tuple[object, ...]:
+    kinds = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    return tuple(kind for kind in kinds if kind is not NoneType)
 
 
 def _variable_name(loc: Loc) -> str:

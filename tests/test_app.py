@@ -194,8 +194,13 @@ async def test_a_quarantine_ends_with_other_rules(file: Path, text: str, *, stil
 
 
 def test_how_rules_are_watched_can_come_from_the_environment(file: Path) -> None:
-    variables = {"SIDECACHE_MODE": "shadow", "SIDECACHE_VERIFY": "1%"}
-    file.write_text(f"upstream: {{url: {NOWHERE}}}\nrules: [{{name: a, mode: live, verify: 0}}]\n")
-    own, built_in = ruleset(load(file, {}, variables), str(file)).rules
-    assert own.terms.watch == Watch(Mode.LIVE, 0.0)
-    assert built_in.terms.watch == Watch(Mode.SHADOW, 0.01)
+    text = f"upstream: {{url: {NOWHERE}}}\nmode: {{verify: 5%}}\nrules: [{{name: a, mode: live}}]\n"
+    file.write_text(text)
+    for variables, watch in (
+        ({}, Watch(Mode.LIVE, 0.05)),
+        ({"SIDECACHE_MODE": "shadow"}, Watch(Mode.SHADOW)),
+        ({"SIDECACHE_MODE__VERIFY": "1%"}, Watch(Mode.LIVE, 0.01)),
+    ):
+        own, built_in = ruleset(load(file, {}, variables), str(file)).rules
+        assert own.terms.watch == Watch(Mode.LIVE, 0.0)
+        assert built_in.terms.watch == watch

@@ -136,6 +136,15 @@ def test_an_unknown_variable_is_an_error(name: str, remedy: str) -> None:
     assert line.startswith(f"environment {name}: unknown variable; {remedy}")
 
 
+@pytest.mark.parametrize("mode", ["shadow", "nothing"])
+def test_a_variable_for_a_part_of_what_another_one_sets_is_an_error(mode: str) -> None:
+    variables = {"SIDECACHE_MODE": mode, "SIDECACHE_MODE__VERIFY": "1%"}
+    line, *_ = told(None, {"upstream": "http://a"}, variables)
+
+    beside = "cannot stand beside SIDECACHE_MODE; keep one of the two"
+    assert line == f"environment SIDECACHE_MODE__VERIFY: {beside}"
+
+
 @pytest.mark.parametrize("name", ["SIDECACHE_RULES", "SIDECACHE_RULES__0__TTL"])
 def test_rules_are_not_for_variables(name: str) -> None:
     assert told(None, {"upstream": "http://a"}, {name: "[]"}) == [
@@ -194,6 +203,22 @@ def test_each_problem_is_told_where_its_value_was_written(file: Path) -> None:
         (
             "upstream: {url: http://a}\nrules: [{name: x, match: {path: []}}]",
             "FILE:2:27: rules[0].match.path: should not be empty",
+        ),
+        (
+            "upstream: {url: http://a}\nmode: shade",
+            "FILE:2:1: mode: should be 'live', 'shadow' or a mapping like {verify: 1%}",
+        ),
+        (
+            "upstream: {url: http://a}\nmode:\n  verify: all",
+            "FILE:3:3: mode.verify: a share is a number from 0 to 1 or like '10%', not 'all'",
+        ),
+        (
+            "upstream: {url: http://a}\nrules: [{name: x, mode: {verify: 2}}]",
+            "FILE:2:26: rules[0].mode.verify: should be less than or equal to 1",
+        ),
+        (
+            "upstream: {url: http://a}\nmode: verify: 1%",
+            "FILE:2:13: mapping values are not allowed here; in one line, a mapping stands in {…}",
         ),
         ("upstream: {url: x}", "FILE:1:12: upstream.url: an upstream is like"),
         ("upstream: {url: http://a}\nrules: x", "FILE:2:1: rules: should be a list"),

@@ -4,16 +4,17 @@ The sentence below each field is its description in the JSON Schema and in docs/
 module must not know the rule that they make.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from proxy.policy.terms import COMPRESSIBLE, Ask
+from proxy.policy.terms import COMPRESSIBLE, Ask, Mode, Watch
 from proxy.rules.problems import Problem, located
 from proxy.rules.strict import Strict, switch, written
-from proxy.rules.units import Size, Timeout
+from proxy.rules.units import Share, Size, Timeout
 from proxy.rules.words import (
     CookieName,
     FieldName,
@@ -117,6 +118,30 @@ class _OrSwitch:
 
 NOT_COMPRESSED: Final = CompressModel().model_copy(update={"codings": ()})
 Compressing = Annotated[CompressModel, BeforeValidator(_compressing), _OrSwitch()]
+
+
+class VerifyModel(Strict):
+    """The cache answers, as under `live`, and some of its hits are compared afterwards."""
+
+    verify: Share
+    """Share of hits that are held against the upstream's own answer, once they have been given."""
+
+
+def _mode(value: object) -> object:
+    """Read a mode, so that what is wrong with it is told of the spelling that was meant."""
+    if isinstance(value, Mapping):
+        return VerifyModel.model_validate(value)
+    if value in [each.value for each in Mode] or isinstance(value, Mode | VerifyModel):
+        return value
+    raise PydanticCustomError("mode", "should be 'live', 'shadow' or a mapping like {verify: 1%}")
+
+
+ModeOrVerify = Annotated[Mode | VerifyModel, BeforeValidator(_mode)]
+
+
+def watch_of(mode: Mode | VerifyModel) -> Watch:
+    """Return how a rule of this mode is watched."""
+    return Watch(mode) if isinstance(mode, Mode) else Watch(verify=mode.verify)
 
 
 class OnSuccessModel(Strict):

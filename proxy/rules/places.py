@@ -31,6 +31,7 @@ MAX_DEPTH: Final = 32
 _REMEDIES: Final = (
     ("expected ',' or", "inside {…} and […], quote a text that has {, }, [, ] or a comma in it"),
     (r"character '\t'", "indent with spaces"),
+    ("mapping values are not allowed", "in one line, a mapping stands in {…}"),
 )
 """What the YAML parser says, and what would be right."""
 

@@ -23,7 +23,6 @@ from proxy.policy.terms import (
     Caching,
     Compress,
     Credentials,
-    Mode,
     RangeOnMiss,
     SetCookie,
     Terms,
@@ -36,8 +35,10 @@ from proxy.rules.parts import (
     CompressModel,
     KeyModel,
     MatchModel,
+    ModeOrVerify,
     OnSuccessModel,
     TimeoutsModel,
+    watch_of,
 )
 from proxy.rules.problems import Loc, Problem, located, nearest
 from proxy.rules.strict import Strict, switch, written
@@ -68,10 +69,8 @@ class RuleModel(Strict):
     """Its name in metrics, logs and `explain`; unique."""
     match: MatchModel = MatchModel()
     """Which requests the rule is for; without it, all."""
-    mode: Mode | None = None
-    """`live` answers; `shadow` lets the upstream answer and compares; without it, as for all."""
-    verify: Share | None = None
-    """Share of hits held against the upstream's own answer afterwards; without it, as for all."""
+    mode: ModeOrVerify | None = None
+    """Who answers, and what is compared; without it, as for all."""
 
     cache: CacheSwitch = written("on")
     """Who decides: `on` the upstream; `override` the `ttl`, save no-store and private; or `off`."""
@@ -226,10 +225,7 @@ def terms_of(model: RuleModel, defaults: Timeouts = DEFAULT_TIMEOUTS, watch: Wat
         compress=_compress(model.compress),
         make_etag=model.etag == "generate",
         range_on_miss=model.range_on_miss,
-        watch=Watch(
-            mode=model.mode or watch.mode,
-            verify=watch.verify if model.verify is None else model.verify,
-        ),
+        watch=watch if model.mode is None else watch_of(model.mode),
     )
 
 

@@ -15,7 +15,7 @@ from proxy.http.message import Request
 from tests.engine.scripted import Play, Reply, Step, ask, failing, reply, ruleset, settle
 
 FRESH = "Cache-Control: max-age=60"
-SHARED: dict[str, Any] = {"verify": "100%", "credentials": "share", "ttl": "1m"}
+SHARED: dict[str, Any] = {"mode": {"verify": "100%"}, "credentials": "share", "ttl": "1m"}
 
 
 def own(request: Request) -> Reply:
@@ -71,7 +71,7 @@ async def test_a_hit_that_is_the_upstreams_answer(play: Play) -> None:
 
 
 async def test_nothing_is_verified_unless_it_is_drawn(play: Play) -> None:
-    play.under({**SHARED, "verify": "1%"})
+    play.under({**SHARED, "mode": {"verify": "1%"}})
     play.clock.chance = 0.01
     await fill(play)
     await hit(play, "ann")
@@ -156,7 +156,7 @@ async def test_the_caller_who_filled_it_is_as_good_as_any_other(play: Play) -> N
 
 
 async def test_under_suspicion_everybody_is_verified_but_who_raised_it(play: Play) -> None:
-    play.under({**SHARED, "verify": "1%"})
+    play.under({**SHARED, "mode": {"verify": "1%"}})
     await fill(play)
     await hit(play, "bob", own)
     play.clock.chance = 0.5
@@ -286,7 +286,7 @@ async def test_credentials_beside_the_reason_condemn_no_rule(play: Play, last: l
 
 
 async def test_what_differs_by_other_parts_is_told_and_goes_on(play: Play) -> None:
-    play.under({"verify": "100%", "ttl": "1m", "key": {"query": {"include": []}}})
+    play.under({"mode": {"verify": "100%"}, "ttl": "1m", "key": {"query": {"include": []}}})
 
     def priced(request: Request) -> Reply:
         return reply(200, body=request.target)
@@ -418,6 +418,6 @@ async def test_who_waits_when_it_begins_shares_nothing_any_more(play: Play) -> N
     ]
 
 
-@pytest.mark.parametrize(("model", "expected"), [({"verify": "1%"}, True), ({}, False)])
+@pytest.mark.parametrize(("model", "expected"), [({"mode": {"verify": "1%"}}, True), ({}, False)])
 def test_whose_hits_are_sampled(model: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 - a row
     assert sampled(board(ask(), Snapshot(ruleset(model)))) is expected

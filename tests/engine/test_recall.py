@@ -355,7 +355,7 @@ async def test_whoever_is_recalled_to_would_be_told_the_same(
     await desk.play.end()
 
 
-@pytest.mark.parametrize("model", [{"verify": "1%"}, {"mode": "shadow"}])
+@pytest.mark.parametrize("model", [{"mode": {"verify": "1%"}}, {"mode": "shadow"}])
 async def test_where_hits_are_sampled_or_none_are_given_nothing_is_remembered(
     desk: Desk, model: dict[str, Any]
 ) -> None:

@@ -102,7 +102,7 @@ async def test_looking_on_finds_the_wrong_rule_and_nobody_is_given_anything(
 async def test_a_live_rule_is_found_out_by_its_verified_hits(
     address: str, cookies: dict[int, str]
 ) -> None:
-    async with house(address, verify="100%", rules=rules()) as place:
+    async with house(address, mode={"verify": "100%"}, rules=rules()) as place:
         for _ in range(ROUNDS):
             for caller in cookies:
                 await session_of(place, caller, cookies)
