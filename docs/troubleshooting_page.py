@@ -68,7 +68,7 @@ ADVICE: Final[dict[Reason, str]] = {
     ),
     Reason.QUARANTINED: (
         "Callers with other credentials were seen to get other answers under this rule's key. Mend"
-        " the rule and reload; `GET /v1/quarantine` tells what differed."
+        " the rule and reload; `sidecache advice` tells what differed."
     ),
     Reason.FRESH: "Nothing. If it is too old for you: purge it, or shorten its lifetime.",
     Reason.STALE_WHILE_REVALIDATE: (

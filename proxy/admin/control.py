@@ -35,8 +35,8 @@ class Phase(Enum):
 class Quarantine(Protocol):
     """Rules that are out of use; see `proxy.engine.quarantine`."""
 
-    def end(self, name: str) -> bool:
-        """Put a rule back into use; False where it is not out of use."""
+    def end(self, name: str, by: str) -> bool:
+        """Put a rule back into use, as an operator says; False where it is not out of use."""
 
 
 class Flights(Protocol):

@@ -13,8 +13,8 @@ from proxy.cli.shown import echo
 from proxy.errors import SidecacheError
 
 VERBS: Final = (
-    *("serve", "validate", "explain", "check-openapi", "advice", "purge", "warm", "top"),
-    *("bench", "health", "leave", "schema"),
+    *("serve", "validate", "explain", "check-openapi", "advice", "quarantine", "purge", "warm"),
+    *("top", "bench", "health", "leave", "schema"),
 )
 """Each is a module of this package with a command of its name, imported when it is called."""
 

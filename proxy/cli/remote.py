@@ -54,6 +54,11 @@ class Remote:
         request = self._client.build_request("POST", path, json=body, timeout=within + PATIENCE)
         return self._document(request)
 
+    def delete(self, path: str) -> None:
+        """Have what is at a path ended."""
+        with _told(self._client.base_url):
+            _accepted(self._client.delete(path))
+
     def lines(self, path: str, body: Mapping[str, object]) -> Iterator[Json]:
         """Send a body and yield the documents that come back, as they come."""
         timeout = httpx.Timeout(PATIENCE, read=None)

@@ -44,14 +44,14 @@ class Quarantine:
         told = ", ".join(names)
         log.error("rule %s is in quarantine: answers under one key differ by %s", rule.name, told)
 
-    def end(self, name: str) -> bool:
-        """Put a rule back into use; False where it is not out of use."""
+    def end(self, name: str, by: str) -> bool:
+        """Put a rule back into use, as an operator `by` name says; False where it is not out."""
         quarantined = self._house.snapshot.quarantined
         if name not in quarantined:
             return False
         self._purge(name)  # what was under way when it began
         self._put(quarantined - {name})
-        log.warning("rule %s is in use again, because an operator said so", name)
+        log.warning("rule %s is in use again: %s has ended its quarantine", name, by)
         return True
 
     def _put(self, quarantined: frozenset[str]) -> None:

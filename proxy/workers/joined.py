@@ -31,6 +31,8 @@ ASKING: Final = 30.0
 _PASSED_ON: Final = ("host", "authorization", "content-type")
 _OK: Final = 200
 _QUARANTINE: Final = "/v1/quarantine"
+_ENDED: Final = frozenset({204, 404})
+"""Of a quarantine: that it is over, or was none."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,16}")
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -80,8 +82,7 @@ class Joined:
     async def _alive(self, request: Request) -> Response:
         """Tell whether none is stuck; one that has died is replaced without anybody's help."""
         replies = await self._peers.all(_question(request), PROBING)
-        stuck = [number for number, reply in replies.items() if reply is Silence.STUCK]
-        return _status("alive", stuck)
+        return _status("alive", _stuck(replies))
 
     def _all_of(self, word: str) -> Handler:
         async def answer(request: Request) -> Response:
@@ -113,7 +114,10 @@ class Joined:
         replies = await self._peers.all(_question(request), ASKING)
         answers = [reply for reply in replies.values() if isinstance(reply, Reply)]
         answers.sort(key=lambda reply: reply.status)
-        return _passed(answers[0]) if answers else None
+        if not answers:
+            return None
+        stuck = _stuck(replies)
+        return _incomplete(stuck) if stuck and answers[0].status in _ENDED else _passed(answers[0])
 
     # What is asked for in parts
 
@@ -207,13 +211,19 @@ def _joint(replies: Replies, join: Joining, *, complete: bool = False) -> Respon
     refused = next((reply for reply in answers.values() if not reply.is_ok), None)
     if refused is not None:
         return _passed(refused)
-    stuck = [number for number, reply in replies.items() if reply is Silence.STUCK]
+    stuck = _stuck(replies)
     if complete and stuck:
-        return _unavailable(f"Workers that take too long: {stuck}. The others have done it.")
+        return _incomplete(stuck)
     return _json(join({number: orjson.loads(reply.body) for number, reply in answers.items()}))
 
 
-def _unavailable(detail: str) -> Response:
+def _stuck(replies: Replies) -> list[int]:
+    return [number for number, reply in replies.items() if reply is Silence.STUCK]
+
+
+def _incomplete(stuck: Sequence[int]) -> Response:
+    """Say which workers may not have done it; those that are away begin without it."""
+    detail = f"Workers that take too long: {list(stuck)}. The others have done it."
     media_type, body = problem.render(503, "Unavailable", detail)
     return Response(body, 503, media_type=media_type.decode())
 

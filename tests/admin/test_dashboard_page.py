@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,8 +11,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Route
 
+from tests.admin.desk import Desk
 from tests.admin.stage import ADMIN, BROWSER, READ, Scheme, Stage, Visit, opened, visit
+from tests.cli.serving import served
 from tests.redis.servers import until
+
+SELDOM = 5
+"""Looks of the page at the numbers, for each at what changes less often."""
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="chromium is not installed")
 
@@ -333,6 +339,49 @@ def test_advice_is_shown_where_the_proxy_gives_it(there: Visit) -> None:
     panel.get_by_text("They may live longer.").wait_for()
     assert panel.locator("h3").all_inner_texts() == ["product sidecache.yaml:12"]
     assert panel.locator("pre").inner_text() == "ttl: 10m"
+
+
+def out_of_use(*names: str) -> Desk:
+    """Return a proxy of which some rules are in quarantine."""
+    desk = Desk()
+    desk.play.under(*({"name": name} for name in names), {"name": "default"})
+    corridor = desk.play.corridor
+    corridor.snapshot = replace(corridor.snapshot, quarantined=frozenset(names))
+    return desk
+
+
+def test_a_quarantine_is_ended_by_keyboard_by_who_means_it(stage: Stage) -> None:
+    desk = out_of_use("product", "account")
+    with served(desk.listener) as url, visit(stage, url) as there:
+        there.enter()
+        panel = there.page.get_by_role("region", name="Quarantine")
+        button = panel.get_by_role("button", name="Use the rule product again")
+        button.focus()
+        there.page.once("dialog", lambda dialog: dialog.dismiss())
+        there.page.keyboard.press("Enter")
+        assert desk.play.corridor.snapshot.quarantined == {"product", "account"}
+        for _ in range(SELDOM):
+            there.later()
+        assert button.evaluate("node => node === document.activeElement")  # it is still there
+        assert violations(there) == []
+        there.page.once("dialog", lambda dialog: dialog.accept())
+        there.page.keyboard.press("Enter")
+        there.page.get_by_role("status").filter(has_text="product is in use again").wait_for()
+        button.wait_for(state="detached")
+        assert there.page.evaluate("document.activeElement.id") == "quarantine-said"
+        assert desk.play.corridor.snapshot.quarantined == {"account"}
+        there.page.once("dialog", lambda dialog: dialog.accept())
+        panel.get_by_role("button", name="Use the rule account again").click()
+        panel.wait_for(state="hidden")
+
+
+def test_who_may_not_end_a_quarantine_is_told_what_it_takes(stage: Stage) -> None:
+    with served(out_of_use("product").listener) as url, visit(stage, url) as there:
+        there.enter(READ)
+        panel = there.page.get_by_role("region", name="Quarantine")
+        assert panel.locator("li").all_inner_texts() == ["product"]
+        panel.get_by_text("takes a token of role admin").wait_for()
+        assert panel.get_by_role("button").count() == 0
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1_280), ("dark", 360)])

@@ -1,5 +1,7 @@
 """Which rules are out of use, and how an operator ends that."""
 
+import pytest
+
 from proxy.admin.collectors import QuarantineCollector
 from tests.admin.desk import ADMIN, PURGE, READ, Desk, problem
 from tests.engine.scripted import settle
@@ -13,7 +15,7 @@ async def quarantined() -> Desk:
     return desk
 
 
-async def ended(desk: Desk, name: str, token: str = ADMIN) -> int:
+async def ended(desk: Desk, name: str, token: str | None = ADMIN) -> int:
     async with desk.client(token) as client:
         return (await client.delete(f"/v1/quarantine/{name}")).status_code
 
@@ -31,12 +33,19 @@ async def test_what_is_out_of_use_is_listed_and_told() -> None:
     ]
 
 
-async def test_only_an_admin_ends_it() -> None:
+@pytest.mark.parametrize(("token", "status"), [(None, 401), (READ, 403), (PURGE, 403)])
+async def test_only_an_admin_ends_it(token: str | None, status: int) -> None:
     desk = await quarantined()
-    for token in (READ, PURGE):
-        assert await ended(desk, "default", token) == 403
+    assert await ended(desk, "default", token) == status
+    assert (await desk.get("/v1/quarantine")).json() == {"rules": ["default"]}
+
+
+async def test_the_log_says_who_ended_it(caplog: pytest.LogCaptureFixture) -> None:
+    desk = await quarantined()
+    caplog.clear()
     assert await ended(desk, "default") == 204
     assert (await desk.get("/v1/quarantine")).json() == {"rules": []}
+    assert caplog.messages == ["rule default is in use again: ops has ended its quarantine"]
 
 
 async def test_a_rule_that_is_in_use_is_named() -> None:

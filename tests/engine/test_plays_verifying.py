@@ -381,8 +381,8 @@ async def test_an_operator_ends_a_quarantine(play: Play) -> None:
     play.corridor.quarantine.begin(rule, ("authorization",))
     play.corridor.quarantine.begin(rule, ("authorization",))
     assert play.stats.purges["hard", "quarantine"] == 1
-    assert play.corridor.quarantine.end("rule-0")
-    assert not play.corridor.quarantine.end("rule-0")
+    assert play.corridor.quarantine.end("rule-0", "ops")
+    assert not play.corridor.quarantine.end("rule-0", "ops")
     assert play.stats.purges["hard", "quarantine"] == 2
     await settle()  # the log has been told
     await fill(play)
@@ -399,7 +399,7 @@ async def test_what_was_under_way_when_it_began_is_not_used_after_it(play: Play)
     play.corridor.quarantine.begin(rule, ("authorization",))
     gate.set()
     assert (await waiting).body == b"of ann"
-    assert play.corridor.quarantine.end("rule-0")
+    assert play.corridor.quarantine.end("rule-0", "ops")
     assert not play.kept()
 
 

@@ -144,6 +144,16 @@ async def test_one_that_hangs_is_named(crew: Set, monkeypatch: pytest.MonkeyPatc
     assert (answer.status_code, answer.json()) == (503, {"status": "not alive", "workers": [1]})
 
 
+async def test_a_quarantine_that_one_may_still_have_is_not_told_as_ended(
+    crew: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joined, "ASKING", 0.2)
+    crew.second.hold = asyncio.Event()
+    for status, told in ((204, 503), (404, 503), (401, 401)):
+        crew.first.status = status
+        assert (await crew.client.delete("/v1/quarantine/a")).status_code == told
+
+
 async def test_one_that_is_away_is_alive_and_not_ready(crew: Set) -> None:
     assert (await crew.client.get("/livez")).json() == {"status": "alive"}
     for path, word in (("/readyz", "ready"), ("/startupz", "started")):

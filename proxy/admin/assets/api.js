@@ -27,6 +27,9 @@ export const post = (path, document) => ask(`v1/${path}`, {
   headers: {"Content-Type": "application/json"},
 });
 
+/** Have what is at a path ended. */
+export const end = (path) => ask(`v1/${path}`, {method: "DELETE"});
+
 /** Return the paths that this proxy has. */
 export const offered = async () => Object.keys((await ask("openapi.json")).paths);
 

@@ -6,6 +6,7 @@ import {$, show} from "./dom.js";
 import * as explain from "./explain.js";
 import * as panels from "./panels.js";
 import * as purge from "./purge.js";
+import * as quarantine from "./quarantine.js";
 
 const PERIOD = 2000; // milliseconds between two looks at the numbers
 const SELDOM = 5; // replicas, purges, rules and advice are looked at so many times less often
@@ -36,6 +37,7 @@ function welcome({name, role}) {
   purge.open(role, local
     ? "This proxy has no tokens, so this machine may look and not purge: set SIDECACHE_ADMIN_TOKEN."
     : `The token '${name}' may look and not purge: that needs one of role purge or admin.`);
+  quarantine.open(role);
   show($("who"), true);
   show($("sign-out"), !local);
   show($("door"), false);
@@ -109,9 +111,14 @@ async function frequent() {
 async function seldom({redis}) {
   const [rules, advice] = await Promise.all([get("rules"), advises ? get("advice") : null]);
   panels.ruleChoices(rules);
+  await quarantined();
   panels.advice(advice);
   await purged();
   await replicas(redis);
+}
+
+async function quarantined() {
+  quarantine.tell(await get("quarantine"), () => quarantined().catch(trouble));
 }
 
 /** Show the replicas; where the shared store cannot be reached, nobody knows them. */
