@@ -157,10 +157,11 @@ def _pieces(rule: Rule, tally: Tally) -> list[Advised]:
         found.append(("mismatch", advice.mismatch(rule, names)))
     elif (ready := advice.ready(rule, tally.agreed, tally.differed)) is not None:
         found.append(("mode", ready))
-    if (lifetime := advice.lifetime(rule, tally.same, tally.changed)) is not None:
+    lifetime = advice.lifetime(rule, tally.same, tally.changed, tally.expired)
+    if lifetime is not None:
         found.append(("lifetime", lifetime))
     for reason, count in tally.misses.most_common(MOST_REASONS):
-        told = advice.miss(rule, reason)
+        told = advice.miss(rule, reason, tally.expired)
         if told is not None and advice.is_telling(reason, count, tally.requests):
             found.append((reason.token, told))
     return [Advised(about=about, text=it.text, change=it.change) for about, it in found]

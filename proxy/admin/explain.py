@@ -170,7 +170,10 @@ def _not_kept(declined: Declined | None, control: Control) -> Json | None:
 def _advice(visit: Visit, declined: Declined | None) -> Json | None:
     """Return what would make a hit of it; of a first request nothing is known yet."""
     reason = visit.verdict.reason if declined is None else declined.reason
-    found = None if reason is Reason.URI_MISS else advice.miss(visit.boarded.rule, reason)
+    if reason is Reason.URI_MISS:
+        return None
+    stored = None if visit.entry is None else visit.entry.stored
+    found = advice.miss(visit.boarded.rule, reason, stored)
     if found is None:
         return None
     path = text(visit.boarded.outbound.target).partition("?")[0]

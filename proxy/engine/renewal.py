@@ -27,7 +27,8 @@ def count_refetched(stats: Stats, errand: Errand, flight: Flight) -> None:
     old, landed = errand.entry, flight.landed
     new = landed.entry if isinstance(landed, Validated) else flight.kept
     if old is not None and new is not None:
-        stats.rules[errand.boarded.rule.name].refetched(same=new.body == old.body)
+        tally = stats.rules[errand.boarded.rule.name]
+        tally.refetched(old.stored, same=new.body == old.body)
 
 
 class Renewal:

@@ -172,7 +172,8 @@ class Shadow:
         if isinstance(look.verdict, Fresh | Stale):
             self._stats.compared(name, same=imprint.print == own.print)
         elif isinstance(look.verdict, MustValidate):
-            self._stats.rules[name].refetched(same=imprint.print == own.print)
+            tally = self._stats.rules[name]
+            tally.refetched(imprint.stored, same=imprint.print == own.print)
 
     def _trace(self, look: _Look, own: Sighting, body: bytes, size: int) -> Imprint | None:
         """Return the imprint of an answer that would be stored, None where it would not."""

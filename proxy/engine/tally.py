@@ -1,13 +1,16 @@
 """Tally: what is counted of one rule, for advice on it.
 
-Whole numbers, bounded by rules and reasons; what they mean is judged in `rules.advice`.
+Whole numbers and a sample, bounded by rules and reasons; what they mean is judged in
+`rules.advice`.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from proxy.http.message import NO_FIELDS
 from proxy.policy.reasons import Family, Reason
+from proxy.policy.stored import Stored
 from proxy.rules.comparison import OTHERS
 
 MOST_MISMATCHES: Final = 32
@@ -25,9 +28,9 @@ class Tally:
 
     In shadow mode `requests`, `hits`, `misses` and what is saved are what would have been.
     `same` and `changed` count what was fetched in the place of something stored, by whether the
-    body was the same; `agreed` and `differed` stored answers that were held against the
-    upstream's own; `mismatches` those that were shown to be of another caller, or for another
-    question, by the names of what differed.
+    body was the same; `expired` is the latest of that, without its fields. `agreed` and `differed`
+    count stored answers that were held against the upstream's own; `mismatches` those that were
+    shown to be of another caller, or for another question, by the names of what differed.
     """
 
     hits: int = 0
@@ -39,6 +42,7 @@ class Tally:
     differed: int = 0
     misses: Counter[Reason] = field(default_factory=Counter)
     mismatches: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    expired: Stored | None = None
 
     @property
     def requests(self) -> int:
@@ -57,8 +61,9 @@ class Tally:
             reason = storing if storing.meaning.family is Family.DECLINE else reason
         self.misses[reason] += 1
 
-    def refetched(self, *, same: bool) -> None:
+    def refetched(self, stored: Stored, *, same: bool) -> None:
         """Count what was fetched in the place of something stored."""
+        self.expired = replace(stored, fields=NO_FIELDS, selecting=())  # of no caller
         self.same += same
         self.changed += not same
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.policy.reasons import Reason
+from proxy.policy.stored import Stored
 from proxy.policy.terms import Mode
+from proxy.rules import lifetimes
 from proxy.rules.comparison import OTHERS
 from proxy.rules.rule import BUILT_IN, Rule
 from proxy.rules.units import duration_text, size_text
@@ -38,22 +40,31 @@ class Advice:
     change: str | None = None
 
 
-def lifetime(rule: Rule, same: int, changed: int) -> Advice | None:
-    """Judge a rule's lifetime by what was fetched once it was over: the same body or another."""
+def lifetime(rule: Rule, same: int, changed: int, expired: Stored | None) -> Advice | None:
+    """Judge a rule's lifetime by what was fetched once it was over: the same body or another.
+
+    `expired` is the latest of what that was fetched for.
+    """
     total = same + changed
-    if total < ENOUGH:
+    if expired is None or total < ENOUGH:
         return None
     if same >= MOSTLY * total:
         text = f"{same} of {total} answers that had expired were fetched unchanged: they may live"
-        return Advice(f"{text} longer.", _longer(rule))
-    if changed >= MOSTLY * total:
+        return Advice(f"{text} longer.{_said(expired)}", _longer(rule, expired))
+    lines = lifetimes.shorter(rule.terms, expired)
+    if lines and changed >= MOSTLY * total:
         text = f"{changed} of {total} answers that had expired had changed by then: let them live"
-        return Advice(f"{text} less long, or purge them when they change.", _shorter(rule))
+        return Advice(f"{text} less long, or purge them when they change.", _change(rule, *lines))
     return None
 
 
-def miss(rule: Rule, reason: Reason) -> Advice | None:
-    """Return what would turn misses for a reason into hits; None where nobody has to act."""
+def miss(rule: Rule, reason: Reason, expired: Stored | None = None) -> Advice | None:
+    """Return what would turn misses for a reason into hits; None where nobody has to act.
+
+    `expired` is what was stored and had to be validated, if that is why.
+    """
+    if reason is Reason.STALE:
+        return _expired(rule, expired)
     told = MISSES.get(reason)
     return None if told is None else told(rule)
 
@@ -98,18 +109,18 @@ def culprits(mismatches: Mapping[tuple[str, ...], int]) -> tuple[str, ...]:
     return tuple(sorted(name for name, count in counts.items() if count == most))
 
 
-def _longer(rule: Rule) -> str:
-    terms = rule.terms
-    if terms.ttl:
-        return _change(rule, f"ttl: {duration_text(terms.ttl * 2)}")
-    return _change(rule, f"min_ttl: {duration_text(terms.min_ttl * 2 or 60.0)}")
+def _longer(rule: Rule, expired: Stored) -> str:
+    return _change(rule, *lifetimes.longer(rule.terms, expired))
 
 
-def _shorter(rule: Rule) -> str:
-    terms = rule.terms
-    if terms.ttl:
-        return _change(rule, f"ttl: {duration_text(terms.ttl / 2)}")
-    return _change(rule, f"max_ttl: {duration_text((terms.max_ttl or 20.0) / 2)}")
+def _said(expired: Stored) -> str:
+    """Return whose word it is how long answers live, where it is not the rule's."""
+    source = expired.lifetime.source
+    if expired.directives.no_cache:
+        return " The upstream says no-cache: only a lifetime of the rule's own outweighs that."
+    if source in lifetimes.UPSTREAMS:
+        return f" Its own {source.value} decides: have the upstream send more, or raise it here."
+    return ""
 
 
 def _no_lifetime(rule: Rule) -> Advice:
@@ -119,9 +130,7 @@ def _no_lifetime(rule: Rule) -> Advice:
 
 def _status(rule: Rule) -> Advice:
     text = "Errors are kept where the rule lists their status, as it could with 404."
-    listed = dict(rule.terms.ttl_by_status) | {404: 10.0}
-    pairs = ", ".join(f"{status}: {duration_text(ttl)}" for status, ttl in listed.items())
-    return Advice(text, _change(rule, f"ttl_by_status: {{{pairs}}}"))
+    return Advice(text, _change(rule, lifetimes.by_status(rule.terms, 404, 10.0)))
 
 
 def _validated(rule: Rule) -> Advice:
@@ -130,11 +139,22 @@ def _validated(rule: Rule) -> Advice:
     return Advice(text, _change(rule, "cache: override", f"ttl: {ttl}"))
 
 
-def _expired(rule: Rule) -> Advice:
-    if rule.terms.stale_while_revalidate is None:
+def _expired(rule: Rule, expired: Stored | None) -> Advice:
+    if rule.terms.stale_while_revalidate is None and (expired is None or _yields(expired)):
         text = "Requests wait for answers to be fetched anew: let them have the old one meanwhile."
         return Advice(text, _change(rule, "stale_while_revalidate: 30s"))
-    return Advice("Answers expire before they are asked for again.", _longer(rule))
+    text = "Answers expire before they are asked for again."
+    if expired is None:
+        return Advice(text)
+    return Advice(f"{text}{_said(expired)}", _longer(rule, expired))
+
+
+def _yields(expired: Stored) -> bool:
+    """Tell whether a rule may let an answer be served stale: the upstream's own word comes first.
+
+    5861 §3, 9111 §4.2.4.
+    """
+    return expired.may_be_stale and expired.directives.stale_while_revalidate is None
 
 
 def _personal(rule: Rule) -> Advice:
@@ -184,7 +204,6 @@ MISSES: Final[Mapping[Reason, Callable[[Rule], Advice | None]]] = {
     Reason.STATUS: _status,
     Reason.NO_VALIDATOR: _validated,
     Reason.NO_CACHE: _validated,
-    Reason.STALE: _expired,
     Reason.CREDENTIALS: _personal,
     Reason.NOT_SHAREABLE: _personal,
     Reason.SET_COOKIE: _cookie_set,

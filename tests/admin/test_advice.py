@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.admin.desk import Desk
 from tests.engine.scripted import reply, settle
@@ -61,6 +62,38 @@ async def test_a_lifetime_is_too_short_where_refetches_bring_the_same(
     one = await advised(desk)
     assert (one["refetched_same"], one["refetched_changed"]) == (20, 0)
     assert [each["change"] for each in one["advice"]] == ["- name: product\n  ttl: 20s\n"]
+
+
+@pytest.mark.parametrize("control", ["max-age=10", "s-maxage=10", "max-age=10, must-revalidate"])
+async def test_what_is_advised_against_the_upstreams_own_max_age_makes_hits(control: str) -> None:
+    desk = Desk()
+    rule = {"name": "product", "ttl": "5m"}
+    desk.play.under(rule)
+    for _ in range(21):
+        await desk.play.fill(f"Cache-Control: {control}")
+        desk.play.later(11)
+    one = await advised(desk)
+    assert one["refetched_same"] == 20
+    [change] = yaml.safe_load(one["advice"][0]["change"])
+    assert "ttl" not in change  # which the upstream's word outweighs
+    desk.play.under(rule | change)
+    await desk.play.fill(f"Cache-Control: {control}")
+    desk.play.later(11)
+    assert (await desk.play.get()).how.startswith("hit")
+
+
+async def test_what_explain_advises_of_an_expired_answer_makes_a_hit_of_it() -> None:
+    desk = Desk()
+    desk.play.under({"name": "product"})
+    await desk.play.fill("Cache-Control: s-maxage=10")
+    desk.play.later(11)
+    story = (await desk.get("/v1/explain?url=http://api.test/thing")).json()
+    assert (story["verdict"]["reason"], "s-maxage" in story["advice"]["text"]) == ("stale", True)
+    [change] = yaml.safe_load(story["advice"]["change"])
+    desk.play.under(change)
+    await desk.play.fill("Cache-Control: s-maxage=10")
+    desk.play.later(11)
+    assert (await desk.play.get()).how.startswith("hit")
 
 
 async def test_a_lifetime_is_too_long_where_refetches_bring_others() -> None:

@@ -6,16 +6,26 @@ import pytest
 import yaml
 
 from proxy.policy.reasons import Reason
+from proxy.policy.stored import Stored
 from proxy.rules import advice
 from proxy.rules.advice import ENOUGH, Advice
 from proxy.rules.rule import BUILT_IN, Rule
 from proxy.rules.ruleset import compile_rules
 from proxy.rules.schema import RuleModel
 from proxy.rules.units import duration_text, size_text
+from tests.policy.cases import stored
+
+MAX_AGE = "Cache-Control: max-age=10"
+NO_CACHE = "Cache-Control: no-cache, max-age=30"
 
 
 def rule(place: str = "f:1", **written: Any) -> Rule:  # noqa: ANN401 - fields of the model
     return compile_rules([RuleModel(**{"name": "product"} | written)], [place]).rules[0]
+
+
+def expired(of: Rule, *said: str) -> Stored:
+    """Return an answer that was kept under a rule."""
+    return stored('ETag: "a"', *said, terms=of.terms)
 
 
 def changed(found: Advice | None) -> dict[str, Any]:
@@ -29,25 +39,35 @@ def changed(found: Advice | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("written", "same", "other", "change"),
+    ("said", "same", "other", "change", "text"),
     [
-        ({"ttl": "5m"}, ENOUGH, 0, {"ttl": "10m"}),
-        ({}, 19, 1, {"min_ttl": "1m"}),
-        ({"min_ttl": "45s"}, 90, 10, {"min_ttl": "90s"}),
-        ({"ttl": "5m"}, 0, ENOUGH, {"ttl": "150s"}),
-        ({}, 2, 18, {"max_ttl": "10s"}),
-        ({"max_ttl": "1h"}, 0, 30, {"max_ttl": "30m"}),
+        ((), ENOUGH, 0, {"ttl": "10m"}, "they may live longer."),
+        ((), 19, 1, {"ttl": "10m"}, "they may live longer."),
+        ((MAX_AGE,), 90, 10, {"min_ttl": "20s"}, "Its own max-age decides: have the upstream"),
+        ((NO_CACHE,), 90, 10, {"cache": "override", "ttl": "1m"}, "The upstream says no-cache"),
+        ((), 0, ENOUGH, {"ttl": "150s"}, "let them live less long"),
+        ((MAX_AGE,), 2, 18, {"max_ttl": "5s"}, "let them live less long"),
     ],
 )
 def test_a_lifetime_is_judged_by_what_came_after_it(
-    written: dict[str, Any], same: int, other: int, change: dict[str, Any]
+    said: tuple[str, ...], same: int, other: int, change: dict[str, Any], text: str
 ) -> None:
-    assert changed(advice.lifetime(rule(**written), same, other)) == change
+    product = rule(ttl="5m")
+    found = advice.lifetime(product, same, other, expired(product, *said))
+    assert changed(found) == change
+    assert found is not None
+    assert text in found.text
 
 
 @pytest.mark.parametrize(("same", "other"), [(ENOUGH - 1, 0), (0, ENOUGH - 1), (50, 50)])
 def test_few_or_mixed_answers_say_nothing_of_a_lifetime(same: int, other: int) -> None:
-    assert advice.lifetime(rule(), same, other) is None
+    assert advice.lifetime(rule(), same, other, expired(rule(), MAX_AGE)) is None
+
+
+@pytest.mark.parametrize(("same", "other"), [(ENOUGH, 0), (0, ENOUGH)])
+def test_what_is_not_known_or_cannot_be_shorter_gets_no_advice(same: int, other: int) -> None:
+    assert advice.lifetime(rule(), same, other, None) is None
+    assert advice.lifetime(rule(), 0, ENOUGH, expired(rule(), NO_CACHE)) is None
 
 
 MISSES = [
@@ -55,8 +75,6 @@ MISSES = [
     (Reason.STATUS, {"ttl_by_status": {410: "5s"}}, {"ttl_by_status": {404: "10s", 410: "5s"}}),
     (Reason.NO_VALIDATOR, {}, {"cache": "override", "ttl": "10s"}),
     (Reason.NO_CACHE, {"ttl": "1m"}, {"cache": "override", "ttl": "1m"}),
-    (Reason.STALE, {}, {"stale_while_revalidate": "30s"}),
-    (Reason.STALE, {"stale_while_revalidate": "1s", "ttl": "1m"}, {"ttl": "2m"}),
     (Reason.CREDENTIALS, {}, {"credentials": "key"}),
     (Reason.NOT_SHAREABLE, {}, {"credentials": "key"}),
     (Reason.SET_COOKIE, {}, {"set_cookie": "strip"}),
@@ -75,6 +93,31 @@ def test_a_reason_for_misses_names_the_change(
     reason: Reason, written: dict[str, Any], change: dict[str, Any]
 ) -> None:
     assert changed(advice.miss(rule(**written), reason)) == change
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "change"),
+    [
+        ({}, (MAX_AGE,), {"stale_while_revalidate": "30s"}),
+        ({"stale_while_revalidate": "1s", "ttl": "1m"}, (), {"ttl": "2m"}),
+        ({"stale_while_revalidate": "1s", "ttl": "1m"}, (MAX_AGE,), {"min_ttl": "20s"}),
+        ({}, ("Cache-Control: s-maxage=10",), {"min_ttl": "20s"}),
+        ({}, (f"{MAX_AGE}, must-revalidate",), {"min_ttl": "20s"}),
+        ({}, (f"{MAX_AGE}, stale-while-revalidate=1",), {"min_ttl": "20s"}),
+    ],
+)
+def test_what_expires_is_given_stale_where_that_counts_and_else_lives_longer(
+    written: dict[str, Any], said: tuple[str, ...], change: dict[str, Any]
+) -> None:
+    product = rule(**written)
+    assert changed(advice.miss(product, Reason.STALE, expired(product, *said))) == change
+
+
+def test_of_what_expired_nothing_is_changed_while_nobody_knows_why() -> None:
+    assert changed(advice.miss(rule(), Reason.STALE)) == {"stale_while_revalidate": "30s"}
+    found = advice.miss(rule(stale_while_revalidate="1s"), Reason.STALE)
+    assert found is not None
+    assert found.change is None
 
 
 @pytest.mark.parametrize(
