@@ -4,7 +4,7 @@ Patterns are held against patterns, so that no example has to be lucky. This mod
 where either comes from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,7 +12,7 @@ from proxy.openapi.operations import READING, Operation
 from proxy.openapi.security import Credential, Via
 from proxy.openapi.shapes import Steps, covers, meet
 from proxy.policy.terms import Caching, Credentials
-from proxy.rules import paths
+from proxy.rules.paths import Pattern, Trie, parse
 from proxy.rules.rule import Rule
 from proxy.rules.schema import RuleModel
 
@@ -48,7 +48,7 @@ class Ruled:
     @classmethod
     def of(cls, model: RuleModel, rule: Rule) -> "Ruled":
         """Return the rule that a model was compiled to, with both."""
-        return cls(model, rule, tuple(paths.parse(path).steps for path in model.match.path))
+        return cls(model, rule, tuple(parse(path).steps for path in model.match.path))
 
     @property
     def unconditional(self) -> bool:
@@ -68,57 +68,104 @@ class Ruled:
         return f"{self.rule.place}: {self.rule.name}"
 
 
+class _Overlaps:
+    """Finds the rules and the operations that share paths with a pattern, not asking all."""
+
+    def __init__(self, rules: Sequence[Ruled], operations: Sequence[Operation]) -> None:
+        self._patterns = [(rank, steps) for rank, it in enumerate(rules) for steps in it.patterns]
+        self._rules = rules
+        self._operations = operations
+        self._of_rules = _trie(steps for _, steps in self._patterns)
+        self._of_operations = _trie(operation.shape.steps for operation in operations)
+
+    def rules(self, steps: Steps) -> dict[int, list[Steps]]:
+        """Return rules by their place, in order, with those of their patterns that share a path."""
+        found: dict[int, list[Steps]] = {}
+        for number in sorted(self._of_rules.overlapping(steps)):
+            rank, pattern = self._patterns[number]
+            found.setdefault(rank, []).append(pattern)
+        return found
+
+    def operations(self, steps: Steps) -> Iterator[Operation]:
+        """Yield operations, in no order."""
+        return (self._operations[number] for number in self._of_operations.overlapping(steps))
+
+    def applying(self, operation: Operation) -> Iterator[Ruled]:
+        """Yield the rules that some request for an operation may fall under, in their order."""
+        steps = operation.shape.steps
+        for rank, patterns in self.rules(steps).items():
+            ruled = self._rules[rank]
+            if not ruled.takes(operation.method):
+                continue
+            shared = (met for pattern in patterns if (met := meet(pattern, steps)))
+            if any(not self._is_taken(met, operation, rank) for met in shared):
+                yield ruled
+            if ruled.unconditional and any(covers(pattern, steps) for pattern in patterns):
+                return
+
+    def _is_taken(self, met: Steps, operation: Operation, before: int) -> bool:
+        """Tell whether what an operation and a rule share goes elsewhere first.
+
+        To a more particular operation, or under an earlier rule.
+        """
+        return any(
+            covers(other.shape.steps, met) and _is_nearer(other, operation)
+            for other in self.operations(met)
+        ) or any(
+            rank < before
+            and self._rules[rank].unconditional
+            and self._rules[rank].takes(operation.method)
+            and any(covers(pattern, met) for pattern in patterns)
+            for rank, patterns in self.rules(met).items()
+        )
+
+    def keeping(self, operation: Operation) -> str | None:
+        """Return the name of a rule that keeps, by a tag, what is read where this one writes."""
+        steps = operation.shape.steps
+        for rank, patterns in self.rules(steps).items():
+            ruled = self._rules[rank]
+            tagged = ruled.rule.terms.cache is not Caching.OFF and ruled.model.tags
+            read = tagged and ruled.takes("GET")
+            if read and any(covers(pattern, steps) for pattern in patterns):
+                return ruled.rule.name
+        return None
+
+
+def _is_nearer(other: Operation, operation: Operation) -> bool:
+    """Tell whether requests go to another operation first, as a more particular one."""
+    one, steps = other.shape, operation.shape.steps
+    alike = one.exact and other.method == operation.method
+    return alike and one.steps != steps and covers(steps, one.steps)
+
+
+def _trie(patterns: Iterable[Steps]) -> Trie:
+    return Trie([(number, Pattern(steps, ())) for number, steps in enumerate(patterns)])
+
+
 def findings(rules: tuple[Ruled, ...], operations: Sequence[Operation]) -> Iterator[Finding]:
     """Yield what rules and operations disagree about; the last rule is the one built in."""
-    own = rules[:-1]
+    own, overlaps = rules[:-1], _Overlaps(rules, operations)
     for ruled in own:
-        if not any(_meets(ruled, operation) for operation in operations):
+        if not _is_used(ruled, overlaps):
             text = "is for no operation of the document"
             yield Finding(Kind.UNUSED_RULE, ruled.where, text)
     for operation in operations:
-        applying = tuple(_applying(rules, operation, operations))
+        applying = tuple(overlaps.applying(operation))
         if operation.method in READING:
             if applying == rules[-1:]:
                 yield Finding(Kind.UNRULED, "", f"{operation} has no rule but the built-in one")
             yield from _leaks(applying, operation)
-        elif applying == rules[-1:] and (kept := _kept(own, operation)):
+        elif applying == rules[-1:] and (kept := overlaps.keeping(operation)):
             text = f"{operation} has no rule, and so purges none of the tags that {kept} gives"
             yield Finding(Kind.UNRULED, "", text)
 
 
-def _meets(ruled: Ruled, operation: Operation) -> bool:
-    return ruled.takes(operation.method) and any(
-        meet(pattern, operation.shape.steps) for pattern in ruled.patterns
+def _is_used(ruled: Ruled, overlaps: _Overlaps) -> bool:
+    return any(
+        ruled.takes(operation.method)
+        for pattern in ruled.patterns
+        for operation in overlaps.operations(pattern)
     )
-
-
-def _applying(
-    rules: Sequence[Ruled], operation: Operation, operations: Sequence[Operation]
-) -> Iterator[Ruled]:
-    """Yield the rules that some request for an operation may fall under, in their order."""
-    steps = operation.shape.steps
-    before = list(_nearer(operation, operations))
-    for ruled in rules:
-        if not ruled.takes(operation.method):
-            continue
-        for pattern in ruled.patterns:
-            met = meet(pattern, steps)
-            if met and not any(covers(other, met) for other in before):
-                yield ruled
-                break
-        if ruled.unconditional:
-            before += ruled.patterns
-        if any(covers(other, steps) for other in before):
-            return
-
-
-def _nearer(operation: Operation, operations: Sequence[Operation]) -> Iterator[Steps]:
-    """Yield the patterns of more particular operations, to which requests go first."""
-    steps = operation.shape.steps
-    for other in operations:
-        nearer = other.shape.exact and other.method == operation.method
-        if nearer and other.shape.steps != steps and covers(steps, other.shape.steps):
-            yield other.shape.steps
 
 
 def _leaks(applying: Sequence[Ruled], operation: Operation) -> Iterator[Finding]:
@@ -168,13 +215,3 @@ def _unguarded(rule: Rule, credential: Credential) -> str | None:
         case Via.CONNECTION:
             guarded, remedy = False, "the cache does not see that: write `cache: off`"
     return None if guarded else f"takes {credential}; {remedy}"
-
-
-def _kept(own: Sequence[Ruled], operation: Operation) -> str | None:
-    """Return the name of a rule that keeps, by a tag, what is read where this operation writes."""
-    for ruled in own:
-        tagged = ruled.rule.terms.cache is not Caching.OFF and ruled.model.tags
-        read = tagged and ruled.takes("GET")
-        if read and any(covers(pattern, operation.shape.steps) for pattern in ruled.patterns):
-            return ruled.rule.name
-    return None

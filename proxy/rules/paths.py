@@ -101,6 +101,14 @@ class Node:
             return () if wild is None else (wild,)
         return (literal,) if wild is None else (literal, wild)
 
+    def shared(self, step: Step) -> "tuple[Node, ...]":
+        """Return the nodes that some segment leads to which `step` takes."""
+        if isinstance(step, bytes):
+            return self.onward(step)
+        every = step is Wild.REST
+        below = (node for segment, node in self.literals.items() if every or segment)
+        return (*below, self.one) if self.one else tuple(below)
+
     def grown(self, step: Step) -> "Node":
         """Return the node behind `step`, made if need be."""
         if isinstance(step, bytes):
@@ -144,6 +152,21 @@ class Trie:
                 break
             levels.append(below)
         return levels
+
+    def overlapping(self, steps: Sequence[Step]) -> Iterator[int]:
+        """Yield the number of each pattern that shares a path with these steps, in no order.
+
+        The cost depends on the patterns that agree with the steps so far.
+        """
+        waiting = [(self._root, 0)]
+        while waiting:
+            node, at = waiting.pop()
+            step = steps[at] if at < len(steps) else None
+            met = node.rests if step not in {None, Wild.REST} else [*node.rests, *node.ends]
+            yield from (leaf.number for leaf in met)
+            if step is not None:
+                onward = at if step is Wild.REST else at + 1
+                waiting += [(below, onward) for below in node.shared(step)]
 
     def candidates(self, path: Sequence[bytes]) -> Iterator[tuple[int, tuple[Capture, ...]]]:
         """Yield number and captures of each pattern that the path meets, in the given order.

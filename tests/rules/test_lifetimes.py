@@ -9,6 +9,7 @@ from proxy.policy.stored import Stored
 from proxy.policy.terms import Terms
 from proxy.rules import lifetimes
 from proxy.rules.schema import RuleModel, terms_of
+from proxy.rules.units import LONGEST
 from tests.policy.cases import at, stored
 
 LM = f"Last-Modified: {at(-1000)}"
@@ -23,7 +24,7 @@ def applied(written: dict[str, Any], lines: tuple[str, ...]) -> dict[str, Any]:
     """Return a rule with lines that were advised in it; all of it can be read."""
     changed = written | yaml.safe_load("\n".join(lines))
     RuleModel.model_validate({"name": "product"} | changed)
-    return changed
+    return dict(changed)
 
 
 LONGER: list[tuple[dict[str, Any], int, tuple[str, ...], dict[str, Any]]] = [
@@ -74,7 +75,7 @@ def test_it_lives_longer(
     lines = lifetimes.longer(terms(written), before)
     assert yaml.safe_load("\n".join(lines)) == change
     after = stored(*said, status=status, terms=terms(applied(written, lines)))
-    longest = before.lifetime.seconds == lifetimes.LONGEST
+    longest = before.lifetime.seconds == LONGEST
     assert after.lifetime.seconds > before.lifetime.seconds or longest
     assert not after.directives.no_cache
 

@@ -1,8 +1,11 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.http.target import segments
+from proxy.openapi.shapes import meet
 from proxy.rules.paths import Trie, parse
 
 MATCHES = [
@@ -149,3 +152,24 @@ def test_the_trie_agrees_with_the_naive_reading(
     ]
 
     assert numbers == [n for n, words in enumerate(valid) if naive(words, path)]
+
+
+OVERLAPPING = st.lists(
+    st.lists(st.sampled_from(["a", "b", "*", "{c}", ""]), min_size=1, max_size=4).flatmap(
+        lambda words: st.sampled_from([words, [*words, "**"]])
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(OVERLAPPING)
+def test_patterns_that_share_a_path_are_found(given_words: list[list[str]]) -> None:
+    patterns = []
+    for words in given_words:
+        with suppress(ValueError):  # of some that make no pattern
+            patterns.append(parse("/" + "/".join(words)))
+    trie = Trie(list(enumerate(patterns)))
+    for one in patterns:
+        expected = [n for n, other in enumerate(patterns) if meet(one.steps, other.steps)]
+        assert sorted(trie.overlapping(one.steps)) == expected
