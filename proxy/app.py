@@ -92,7 +92,7 @@ class Service:
         self._tasks = Tasks()
         self.history = History(self.stats, self._clock.now())
         self._writer = logs.LineWriter(_standard_output(), self.stats)
-        own = own or Identity(str(settings.listen))
+        self._own = own = own or Identity(str(settings.listen))
         self.stores = Stores(settings, self._clock, environ, own)
         self._upstream = upstream(settings.upstream, settings.workers)
         self._tracer = traces.tracer(settings, environ)
@@ -171,6 +171,7 @@ class Service:
             reload=self.reloader.reload,
             shared=None if far is None else lambda digest: far.get(digest, lambda _: True),
             redis=None if stores.shared is None else Redis(stores.shared.link, stores.shared.log),
+            worker=self._own.worker,
         )
 
     def _collectors(self) -> Iterator[Collector]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 class Identity:
     """How other replicas know this one; `address` is where clients reach it.
 
-    `place` is the name of a worker's place among several, in which there is one at a time.
+    `place` is the name of a worker's place among several, in which there is one at a time, and
+    `worker` its number.
     """
 
     address: str
     place: str = ""
+    worker: int = 0
 
     @property
     def name(self) -> str:

@@ -173,7 +173,7 @@ class Control:
     `replicas` raises `StoreError`; `shared` returns what the tier of all replicas holds under a
     digest; it and `redis` are None where there is no such tier. `now` is the engine's clock,
     `phase`, `metrics` and `config`, which holds no secret, are asked anew each time; `reload` has
-    the settings read anew.
+    the settings read anew. `worker` is its number among the processes of one proxy.
     """
 
     corridor: Corridor
@@ -190,3 +190,4 @@ class Control:
     reload: Callable[[], Awaitable[Reloaded]]
     shared: Callable[[bytes], Awaitable[tuple[Entry, ...]]] | None = None
     redis: Redis | None = None
+    worker: int = 0

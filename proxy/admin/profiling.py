@@ -28,14 +28,14 @@ class Profiling:
     def __init__(self) -> None:
         self._running = False
 
-    async def profile(self, seconds: int, form: Form) -> str:
-        """Profile the thread of the caller's event loop; raises `Refused`."""
+    async def profile(self, seconds: int, form: Form, worker: int) -> str:
+        """Profile the thread of the caller's event loop, told as `worker`'s; raises `Refused`."""
         profiler = _profiler(max(FINEST, seconds / SAMPLES))
         if self._running:
             raise Refused(409, "A profile is being taken; there is one at a time.")
         self._running = True
         try:
-            profiler.start(target_description=f"sidecache, for {seconds} s")
+            profiler.start(target_description=f"sidecache, worker {worker}, for {seconds} s")
             try:
                 await asyncio.sleep(seconds)
             finally:

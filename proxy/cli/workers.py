@@ -134,7 +134,8 @@ class Crew:
 
     def work(self, place: int, channel: socket.socket) -> int:
         """Be a worker until told to end."""
-        own, settings = Identity(self._data.url, f"{self._run}-{place}"), self._latest.settings
+        own = Identity(self._data.url, f"{self._run}-{place}", place)
+        settings = self._latest.settings
         try:
             data = self._data.keep(place)
             service = Service(settings, self._source.name, own=own, source=self._source)

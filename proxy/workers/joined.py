@@ -28,7 +28,10 @@ PROBING: Final = 1.0
 ASKING: Final = 30.0
 """Seconds that a worker may take for anything else: the settings may be large."""
 
-_PASSED_ON: Final = ("host", "authorization", "content-type")
+PROFILING: Final = 90.0
+"""Seconds that a worker may take for a profile, which is of a minute at most."""
+
+_PASSED_ON: Final = ("host", "authorization", "content-type", "accept")
 _OK: Final = 200
 _QUARANTINE: Final = "/v1/quarantine"
 _ENDED: Final = frozenset({204, 404})
@@ -61,6 +64,7 @@ class Joined:
             ("GET", "/v1/entries"): self._entries,
             ("POST", "/v1/config/reload"): self._joint(joining.reloaded, complete=True),
             ("POST", "/v1/purge"): self._counted,
+            ("POST", "/v1/profile"): self._of_one,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,6 +141,16 @@ class Joined:
         if not reply.is_ok:
             return _passed(reply)
         return _json(joining.page(orjson.loads(reply.body), number, self._peers.size))
+
+    async def _of_one(self, request: Request) -> Response | None:
+        """Have the worker answer that is named; without a name, or one of nobody, the own one."""
+        named = request.query_params.get("worker", "")
+        if not _DECIMAL.fullmatch(named) or int(named) >= self._peers.size:
+            return None
+        reply = await self._peers.one(int(named), _question(request), PROFILING)
+        if isinstance(reply, Reply):
+            return _passed(reply)
+        return _unavailable(f"Worker {int(named)} does not answer: it is {reply.value}.")
 
     async def _counted(self, request: Request) -> ASGIApp:
         """Count what a purge would void in all memories; a purge itself reaches all by the log.
@@ -223,7 +237,10 @@ def _stuck(replies: Replies) -> list[int]:
 
 def _incomplete(stuck: Sequence[int]) -> Response:
     """Say which workers may not have done it; those that are away begin without it."""
-    detail = f"Workers that take too long: {list(stuck)}. The others have done it."
+    return _unavailable(f"Workers that take too long: {list(stuck)}. The others have done it.")
+
+
+def _unavailable(detail: str) -> Response:
     media_type, body = problem.render(503, "Unavailable", detail)
     return Response(body, 503, media_type=media_type.decode())
 

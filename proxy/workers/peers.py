@@ -22,7 +22,7 @@ METRICS: Final = "/metrics"
 
 _PEER: Final = "sidecache-peer"
 """The field that says whose question it is; believed on these sockets alone."""
-_KEPT: Final = ("content-type", "www-authenticate", "retry-after")
+_KEPT: Final = ("content-type", "www-authenticate", "retry-after", "sidecache-worker")
 _OK: Final = 200
 
 

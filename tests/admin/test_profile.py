@@ -63,6 +63,18 @@ async def test_it_ends_in_time(seconds: str) -> None:
     assert detail.startswith("seconds: ")
 
 
+async def test_it_says_whose_it_is_and_nobody_elses_is_taken() -> None:
+    desk = Desk()
+    told = await desk.post("/v1/profile?seconds=1&worker=0")
+    assert (told.status_code, told.headers["sidecache-worker"]) == (200, "0")
+    assert "worker 0" in told.text
+    assert problem(await desk.post("/v1/profile?worker=1")) == (
+        404,
+        "There is no worker 1; this is worker 0.",
+    )
+    assert problem(await desk.post("/v1/profile?worker=one"))[0] == 422
+
+
 async def test_it_needs_an_admin() -> None:
     assert problem(await Desk().post("/v1/profile", token=PURGE))[0] == 403
     assert problem(await Desk().post("/v1/profile", token=None))[0] == 401

@@ -34,6 +34,7 @@ class Worker:
         self.document: object = {}
         self.fields: dict[str, str] = {}
         self.asked: list[tuple[str, str, str, bytes]] = []
+        self.accept: str | None = None
         self.hold: asyncio.Event | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,6 +43,7 @@ class Worker:
         path, query = scope["raw_path"].decode(), scope["query_string"].decode()
         target = f"{path}?{query}" if query else path
         peer = request.client.host if request.client else ""
+        self.accept = request.headers.get("accept")
         self.asked.append((target, peer, request.headers.get("authorization", ""), body))
         if self.hold is not None:
             await self.hold.wait()
@@ -277,6 +279,21 @@ async def test_advice_is_of_all_traffic(crew: Set) -> None:
     assert rule["mismatches"] == [{"differed": ["cookie a"], "count": 2}]
     assert [missed["reason"] for missed in rule["misses"]] == ["y", "x"]
     assert {piece["about"] for piece in rule["advice"]} == {"x", "y"}
+
+
+async def test_a_profile_is_of_the_worker_that_is_named(crew: Set) -> None:
+    crew.second.fields = {"Sidecache-Worker": "1", "Content-Type": "text/html"}
+    crew.answer({"of": 0}, {"of": 1})
+    query = "/v1/profile?seconds=1"
+    answer = await crew.client.post(f"{query}&worker=1", headers={"Accept": "text/html"})
+    assert (answer.json(), answer.headers["sidecache-worker"]) == ({"of": 1}, "1")
+    assert crew.second.asked == [(f"{query}&worker=1", "192.0.2.7", "", b"")]
+    assert crew.second.accept == "text/html"
+    for unnamed in ("", "&worker=3", "&worker=x"):
+        assert (await crew.client.post(query + unnamed)).json() == {"of": 0}
+    assert len(crew.second.asked) == 1
+    answer = await crew.client.post(f"{query}&worker=2")
+    assert (answer.status_code, "Worker 2" in answer.json()["detail"]) == (503, True)
 
 
 async def test_a_quarantine_is_ended_wherever_it_is(crew: Set) -> None:
