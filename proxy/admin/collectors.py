@@ -73,6 +73,7 @@ class SharedCollector(Collector):
         yield _count("log_reconnects", "Times that the log was lost.", log.reconnects)
         sentence = "Replicas that follow the log, this one among them, as it was last heard."
         yield _gauge("replicas", sentence, log.present)
+        yield _gauge("replicas_here", "Replicas that are here: each worker is one.", 1)
         yield _gauge("log_untold", "Purges that wait to be told to the log.", log.untold)
         sentence = "Seconds until a purge was accepted by the log and applied here."
         yield _histogram("log_latency_seconds", sentence, log.latency)

@@ -27,6 +27,7 @@ GAUGES: Final[Mapping[str, Join]] = {
     "sidecache_upstream_open": _sum,
     "sidecache_upstream_idle": _sum,
     "sidecache_log_untold": _sum,
+    "sidecache_replicas_here": _sum,
     "sidecache_ledger_sequence": min,
     "sidecache_redis_usable": min,
     "sidecache_replicas": min,

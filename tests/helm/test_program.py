@@ -4,18 +4,26 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 import yaml
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
 from docs.metrics_page import exposed, labels, metrics
+from proxy.admin.collectors import SharedCollector
+from proxy.admin.metrics import render as exposition
 from proxy.app import Service
 from proxy.cli import main
 from proxy.engine.ledger import Trust
+from proxy.engine.stats import Stats
 from proxy.settings import load
+from proxy.store.memory import MemoryStore
+from proxy.workers.exposition import joined
+from tests.admin.desk import Link, Log
 from tests.helm import rendering
 from tests.helm.rendering import CASES, CHART, ROOT, Json, objects, render
 
@@ -140,6 +148,51 @@ def test_prometheus_own_parser_takes_every_expression() -> None:
     given = json.dumps([text.replace("$__rate_interval", "5m") for text in asked])
     done = subprocess.run([PROMQL], input=given, capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def told(pods: Sequence[Sequence[int]]) -> list[Json]:
+    """Return what Prometheus reads of pods, of each what its workers hear of the log."""
+    series = []
+    for number, workers in enumerate(pods):
+        text = joined(_worker(replicas) for replicas in workers).decode()
+        own = {"pod": f"pod-{number}", "namespace": "shop", "job": "shop-cache-sidecache-admin"}
+        for family in text_string_to_metric_families(text):
+            for each in family.samples:
+                labels = {"__name__": each.name, **each.labels, **own}
+                series.append({"labels": labels, "value": each.value})
+    return series
+
+
+def _worker(replicas: int) -> bytes:
+    shared = SharedCollector(Link(), Log(present=replicas))
+    return exposition(Stats(), MemoryStore(1_000), shared)
+
+
+@pytest.mark.skipif(PROMQL is None, reason="no such program: `make chart`")
+@pytest.mark.parametrize(
+    ("pods", "apart"),
+    [
+        ([[3], [3], [3]], False),
+        ([[2], [2], [1]], True),
+        ([[4, 4], [4, 4]], False),
+        ([[2, 2], [2, 2]], True),
+        ([[8] * 4, [8] * 4, [4] * 4], True),
+        ([[4, 4], [4]], False),  # one is being replaced, or did not answer
+        ([[6, 6], [6, 6]], False),  # some have gone, or are not scraped yet
+        ([[4, 4], [4, 1]], True),
+        ([], False),
+    ],
+)
+def test_replicas_that_live_apart_are_alerted_of(pods: list[list[int]], *, apart: bool) -> None:
+    assert PROMQL is not None
+    text = alerts()["SidecacheReplicasApart"]["expr"]
+    given = json.dumps({"expressions": [text], "series": told(pods)})
+    done = subprocess.run(
+        [PROMQL, "eval"], input=given, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    [values] = json.loads(done.stdout)
+    assert bool(values) is apart
 
 
 def test_legends_and_sentences_name_labels_that_are_there() -> None:
