@@ -34,7 +34,7 @@ class Role(Enum):
 
     READ: to look at everything; no secret is ever shown.
     PURGE: to purge.
-    ADMIN: to warm, which sends requests to the upstream, to reload, and to profile.
+    ADMIN: to warm, which asks the upstream; to reload, to profile, and to end a quarantine.
     """
 
     READ = "read"

@@ -143,14 +143,14 @@ export function ruleChoices(told) {
 /** Show what is advised, rule by rule; a proxy that gives no advice has no such panel. */
 export function advice(told) {
   show($("advice"), told !== null);
-  const worth = (told?.rules ?? []).filter((each) => each.advice.length || each.quarantined);
+  const worth = (told?.rules ?? []).filter((each) => each.advice.length);
   const none = h("p", {className: "hint"}, "Nothing, by what was seen so far.");
   if (told) fill($("advice-list"), worth.length ? worth.map(advised) : none);
 }
 
 function advised({rule, place, mode, quarantined, advice: texts}) {
+  const state = quarantined ? ", in quarantine" : mode === "live" ? "" : `, ${mode}`;
   return h("div", {className: "advised"},
-    h("h3", {}, rule, h("small", {}, ` ${place}${mode === "live" ? "" : `, ${mode}`}`)),
-    quarantined ? h("p", {className: "alarm"}, "In quarantine: its requests all go to the upstream.") : null,
+    h("h3", {}, rule, h("small", {}, ` ${place}${state}`)),
     h("ul", {}, texts.map(({text, change}) => h("li", {}, text, change ? h("pre", {}, change.trimEnd()) : null))));
 }
