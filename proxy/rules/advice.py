@@ -119,7 +119,7 @@ def _said(expired: Stored) -> str:
     if expired.directives.no_cache:
         return " The upstream says no-cache: only a lifetime of the rule's own outweighs that."
     if source in lifetimes.UPSTREAMS:
-        return f" Its own {source.value} decides: have the upstream send more, or raise it here."
+        return f" The upstream's {source.value} decides: have it send more, or raise it here."
     return ""
 
 

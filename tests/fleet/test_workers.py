@@ -105,8 +105,10 @@ async def test_what_one_hears_all_do_and_what_all_count_is_told_as_one(
         shares = await each(proxy)
         assert (sum(shares), min(shares) > 0) == (2 * CONNECTIONS, True)
         assert await proxy.count("sidecache_edge_connections") == CONNECTIONS
+        assert await proxy.count("sidecache_replicas_here") == 2
 
         await _looked_into(proxy)
+        await _profiled(proxy)
         origin.commit("1")
         receipt = (await proxy.purge("thing-1")).json()
         assert receipt["state"] == "complete"
@@ -140,6 +142,15 @@ async def _looked_into(proxy: Member) -> None:
         assert (await get(path)).status_code == 200
     refused = await get("/v1/stats", headers={"Authorization": "Bearer nobody"})
     assert (refused.status_code, refused.headers["www-authenticate"][:6]) == (401, "Bearer")
+
+
+async def _profiled(proxy: Member) -> None:
+    """See that each worker is profiled where it is named, and says so."""
+    asked = ({"seconds": 1, "worker": number} for number in range(2))
+    profiles = await asyncio.gather(*(proxy.operator.post("/v1/profile", params=q) for q in asked))
+    assert [each.headers["sidecache-worker"] for each in profiles] == ["0", "1"]
+    nobody = await proxy.operator.post("/v1/profile", params={"worker": 2})
+    assert nobody.status_code == 404
 
 
 async def _told_of_one_that_hangs(proxy: Member) -> None:

@@ -43,7 +43,7 @@ def changed(found: Advice | None) -> dict[str, Any]:
     [
         ((), ENOUGH, 0, {"ttl": "10m"}, "they may live longer."),
         ((), 19, 1, {"ttl": "10m"}, "they may live longer."),
-        ((MAX_AGE,), 90, 10, {"min_ttl": "20s"}, "Its own max-age decides: have the upstream"),
+        ((MAX_AGE,), 90, 10, {"min_ttl": "20s"}, "The upstream's max-age decides: have it send"),
         ((NO_CACHE,), 90, 10, {"cache": "override", "ttl": "1m"}, "The upstream says no-cache"),
         ((), 0, ENOUGH, {"ttl": "150s"}, "let them live less long"),
         ((MAX_AGE,), 2, 18, {"max_ttl": "5s"}, "let them live less long"),

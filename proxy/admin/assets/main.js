@@ -50,8 +50,9 @@ function welcome({name, role}) {
 function refuse(error) {
   if (!(error instanceof Problem)) throw error;
   if (error.status !== 401 && error.status !== 403) return trouble(error);
+  const sent = token.get() !== null;
   if (error.status === 401) token.forget();
-  knock(error.status === 401 ? "That token is unknown here." : error.message);
+  knock(error.status === 401 && sent ? "That token is unknown here." : error.message);
 }
 
 function knock(why) {
