@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +10,6 @@ from proxy.cli import main
 from proxy.engine.answer import Account
 from proxy.policy.reasons import Reason
 from tests.admin.desk import READ, Desk
-from tests.cli.serving import served
 
 
 @pytest.fixture
@@ -19,12 +17,6 @@ def desk() -> Desk:
     desk = Desk()
     desk.play.under({"name": "product", "ttl": "5m"}, {"name": "rest", "mode": "shadow"})
     return desk
-
-
-@pytest.fixture
-def url(desk: Desk) -> Iterator[str]:
-    with served(desk.api) as address:
-        yield address
 
 
 def advised(*arguments: str, url: str, token: str = READ) -> Result:

@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,24 +13,12 @@ from proxy.admin.control import Phase
 from proxy.cli import health as module
 from proxy.cli import main
 from tests.admin.desk import Desk
-from tests.cli.serving import served
 
 NOTHING: dict[str, str | None] = {
     "SIDECACHE_ADMIN_URL": None,
     "SIDECACHE_ADMIN": None,
     "SIDECACHE_CONFIG": None,
 }
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-def url(desk: Desk) -> Iterator[str]:
-    with served(desk.api) as address:
-        yield address
 
 
 def health(*arguments: str, **environment: str) -> Result:

@@ -1,7 +1,6 @@
 """`sidecache purge` against a real admin API on loopback."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,17 +11,6 @@ from proxy.engine.purge import Mode
 from proxy.rules import labels, patterns
 from tests.admin.desk import OTHER, PURGE, READ, Desk
 from tests.cli.serving import served
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-def url(desk: Desk) -> Iterator[str]:
-    with served(desk.api) as address:
-        yield address
 
 
 def purge(*arguments: str, url: str, token: str | None = PURGE) -> Result:

@@ -41,8 +41,7 @@ async def test_it_starts_answers_and_stops(upstream: ScriptedUpstream) -> None:
     with serving("--upstream", upstream.url) as proxy:
         async with connected(proxy.port) as client:
             for _ in range(2):
-                await client.send(request("/thing"))
-                answer = await client.read()
+                answer = await client.ask(request("/thing"))
         assert answer.told == "sidecache; hit; ttl; detail=fresh"
         async with httpx.AsyncClient(base_url=proxy.admin) as admin:
             assert (await admin.get("/readyz")).status_code == 200
@@ -80,8 +79,9 @@ async def test_a_log_that_nobody_reads_stops_nothing(upstream: ScriptedUpstream)
     with serving("--upstream", upstream.url) as proxy:
         async with connected(proxy.port) as client:
             for number in range(600):  # of some 200 bytes each; a pipe takes 64 KiB
-                await client.send(request(f"/{number}", "Cache-Control: only-if-cached"))
-                assert (await client.read()).status == 504
+                assert (
+                    await client.ask(request(f"/{number}", "Cache-Control: only-if-cached"))
+                ).status == 504
         proxy.process.terminate()
         proxy.process.wait(20)
         assert proxy.process.stderr is not None

@@ -39,12 +39,6 @@ async def desk() -> Desk:
     return made
 
 
-@pytest.fixture
-def url(desk: Desk) -> Iterator[str]:
-    with served(desk.api) as address:
-        yield address
-
-
 def top(*arguments: str, url: str, token: str | None = READ) -> Result:
     variables = {"SIDECACHE_ADMIN_URL": url, "SIDECACHE_ADMIN_TOKEN": token}
     return CliRunner(env=variables).invoke(main, ["top", "--interval", "100ms", *arguments])

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,17 +14,6 @@ from tests.cli.serving import served
 from tests.engine.scripted import reply
 
 FRESH = "Cache-Control: max-age=60"
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-def url(desk: Desk) -> Iterator[str]:
-    with served(desk.api) as address:
-        yield address
 
 
 def warm(*arguments: str, url: str, token: str = ADMIN, given: str | None = None) -> Result:

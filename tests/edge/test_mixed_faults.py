@@ -67,8 +67,7 @@ class Probe:
 
     async def _ask(self, client: RawClient) -> None:
         began = monotonic()
-        await client.send(request(PROBED))
-        answer = await client.read()
+        answer = await client.ask(request(PROBED))
         self.waits.append(monotonic() - began)
         if answer.status != 200 or answer.body != named(PROBED.encode()):
             self.wrong.append(f"{answer.status} {answer.body[:100]!r}")
@@ -130,8 +129,7 @@ async def behave(port: int, number: int) -> None:
     async with connected(port) as client:
         for turn in range(200 // KEPT):
             target = f"/well/after-{number}-{turn}"
-            await client.send(request(target))
-            answer = await client.read()
+            answer = await client.ask(request(target))
             assert (answer.status, answer.body) == (200, named(target.encode()))
 
 

@@ -218,8 +218,7 @@ class Visitor:
 
     async def _say_nonsense(self, client: RawClient) -> bool:
         nonsense = self._chance.choice(_BROKEN)
-        await client.send(nonsense)
-        answer = await client.read()
+        answer = await client.ask(nonsense)
         self._notes.kinds[f"{answer.status} to nonsense"] += 1
         if answer.status not in {400, 502} or await client.ended():
             self._notes.wrong.append(f"{nonsense!r}: {answer.status}")

@@ -44,8 +44,7 @@ class Member:
     async def get(self, target: str, *lines: str) -> Response:
         """Send one request on a connection of its own."""
         async with connected(self.port) as client:
-            await client.send(request(target, *lines, "Connection: close"))
-            return await client.read()
+            return await client.ask(request(target, *lines, "Connection: close"))
 
     async def purge(self, *tags: str, within: float = 5.0, **others: Any) -> httpx.Response:  # noqa: ANN401 - JSON
         """Purge by tags, and wait for all unless told otherwise."""

@@ -65,8 +65,7 @@ class Clients:
     async def _converse(self, client: RawClient, number: int) -> None:
         while self._going:
             target = f"/{('steady', 'private')[self.answers % 2]}/{number}"
-            await client.send(request(target))
-            answer = await client.read()
+            answer = await client.ask(request(target))
             self.answers += 1
             if answer.status != 200:
                 self.failures.append(f"client {number}: {answer.status} {answer.body!r}")
@@ -143,17 +142,14 @@ async def test_a_replica_that_leaves_says_so_and_goes_on_for_a_while(origin: Ori
             connected(proxy.port) as client,
             httpx.AsyncClient(base_url=proxy.admin) as admin,
         ):
-            await client.send(request("/steady/1"))
-            assert (await client.read()).first("connection") is None
+            assert (await client.ask(request("/steady/1"))).first("connection") is None
             proxy.process.send_signal(signal.SIGTERM)
             while (await admin.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - polled
                 await asyncio.sleep(0.01)
             assert (await admin.get("/livez")).status_code == 200
-            await client.send(request("/steady/1"))
-            assert (await client.read()).all("connection") == [b"close"]
+            assert (await client.ask(request("/steady/1"))).all("connection") == [b"close"]
             async with connected(proxy.port) as newcomer:
-                await newcomer.send(request("/steady/2"))
-                assert (await newcomer.read()).status == 200
+                assert (await newcomer.ask(request("/steady/2"))).status == 200
             proxy.process.send_signal(signal.SIGTERM)  # at once, then
             await asyncio.to_thread(proxy.process.wait, 20)
             assert proxy.process.returncode == 0
@@ -168,14 +164,12 @@ async def test_a_replica_that_is_told_to_leave_goes_on_until_it_is_told_to_end(
             connected(proxy.port) as client,
             httpx.AsyncClient(base_url=proxy.admin) as admin,
         ):
-            await client.send(request("/steady/1"))
-            assert (await client.read()).first("connection") is None
+            assert (await client.ask(request("/steady/1"))).first("connection") is None
             told = await asyncio.to_thread(run, "leave", "--pid", str(proxy.process.pid))
             assert (told.returncode, told.stderr) == (0, "")
             while (await admin.get("/readyz")).status_code == 200:  # noqa: ASYNC110 - polled
                 await asyncio.sleep(0.01)
-            await client.send(request("/steady/1"))
-            assert (await client.read()).all("connection") == [b"close"]
+            assert (await client.ask(request("/steady/1"))).all("connection") == [b"close"]
             async with connected(proxy.port) as newcomer:
                 await newcomer.send(request("/private/1"))  # by the upstream
                 assert (await newcomer.read()).status == 200

@@ -62,8 +62,7 @@ async def sent(member: Member, method: str, target: str, document: object) -> Re
     body = orjson.dumps(document)
     fields = (f"Content-Length: {len(body)}", "Content-Type: application/json", "Connection: close")
     async with connected(member.port) as client:
-        await client.send(request(target, *fields, method=method, body=body))
-        return await client.read(method)
+        return await client.ask(request(target, *fields, method=method, body=body), method)
 
 
 async def command(member: Member, *arguments: str) -> "subprocess.CompletedProcess[str]":

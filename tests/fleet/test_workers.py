@@ -77,8 +77,7 @@ async def bodies(clients: list[RawClient], target: str) -> set[bytes]:
     """Return what is answered to all."""
     found = set()
     for client in clients:
-        await client.send(request(target))
-        answer = await client.read()
+        answer = await client.ask(request(target))
         assert answer.status == 200
         found.add(answer.body)
     return found

@@ -171,8 +171,7 @@ class Traffic:
         began = monotonic()
         owed, current = self._debts.owed(thing, began, member.port), self._origin.numbers[thing]
         language = random.choice(_LANGUAGES)
-        await client.send(request(f"/{face}/{thing}", f"Accept-Language: {language}"))
-        answer = await client.read()
+        answer = await client.ask(request(f"/{face}/{thing}", f"Accept-Language: {language}"))
         self.seen.waits.append(monotonic() - began)
         said = answer.told
         self.seen.reads[_outcome(said)] += 1

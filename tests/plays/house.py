@@ -30,8 +30,7 @@ class House:
     ) -> Response:
         """Send one request on a connection of its own and read the whole answer."""
         async with self.connect() as client:
-            await client.send(request(target, *lines, method=method, body=body))
-            return await client.read(method)
+            return await client.ask(request(target, *lines, method=method, body=body), method)
 
     async def quiet(self) -> None:
         """Wait until nothing is under way any more, neither requests nor what outlives them."""

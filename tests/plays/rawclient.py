@@ -109,6 +109,11 @@ class RawClient:
         await answer.rest()
         return answer
 
+    async def ask(self, data: bytes, method: str = "GET") -> Response:
+        """Send what asks for one answer, and read that to its end."""
+        await self.send(data)
+        return await self.read(method)
+
     async def ended(self) -> bytes:
         """Return what still comes until the proxy ends the connection."""
         async with asyncio.timeout(PATIENCE):

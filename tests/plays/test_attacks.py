@@ -178,8 +178,7 @@ async def test_p9_hosts_are_what_the_origin_sees(
     hosts = ("api.test", "API.test", "api.test.", "api.test:80", "api.test:81", "evil.test")
     for host in hosts:
         async with mirrored.connect() as client:
-            await client.send(b"GET /page HTTP/1.1\r\nHost: " + host.encode() + b"\r\n\r\n")
-            answer = await client.read()
+            answer = await client.ask(b"GET /page HTTP/1.1\r\nHost: " + host.encode() + b"\r\n\r\n")
             assert b"Host: " + normal(host) + b"\r\n" in answer.body
     assert len(mirror.heard) == len({normal(host) for host in hosts})
 
@@ -217,8 +216,8 @@ async def test_p11_no_part_of_a_key_can_pose_as_another(mirrored: House) -> None
     for _ in range(2):
         for host, target in INJECTED:
             async with mirrored.connect() as client:
-                await client.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-                body = (await client.read()).body
+                head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+                body = (await client.ask(head.encode())).body
             assert body.startswith(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n".encode())
 
 
@@ -353,8 +352,7 @@ async def test_s9_a_body_that_was_never_asked_for(proxy: House, upstream: Script
     """A final answer instead of 100: what the client sends next may be either, so it ends."""
     async with proxy.connect() as client:
         lines = ("Content-Length: 50", "Expect: 100-continue", "Cache-Control: only-if-cached")
-        await client.send(request("/", *lines))
-        answer = await client.read()
+        answer = await client.ask(request("/", *lines))
         assert (answer.status, answer.interim, answer.first("connection")) == (504, [], b"close")
         await client.send(request("/marker"))
         assert await client.ended() == b""
@@ -414,10 +412,8 @@ async def test_r12_nothing_that_a_client_says_becomes_a_label(
             head = (
                 f"GET /{number}?{number} HTTP/1.1\r\nHost: h{number}.test\r\nX-{number}: 1\r\n\r\n"
             )
-            await client.send(head.encode())
-            await client.read()
-            await client.send(b"BREW%d / HTTP/1.1\r\n\r\n" % number)
-            await client.read()
+            await client.ask(head.encode())
+            await client.ask(b"BREW%d / HTTP/1.1\r\n\r\n" % number)
     stats = proxy.service.stats
     assert set(stats.requests) == {("default", "miss"), ("-", "error")}
     assert set(stats.reasons) <= {"uri-miss", "bad-request", "not-shareable"}

@@ -14,8 +14,7 @@ async def test_a_connection_serves_many_requests(proxy: House, upstream: Scripte
         for number in range(5):
             upstream.reply(fresh(b"%d" % number))
             for _ in range(2):
-                await client.send(request(f"/{number}"))
-                assert (await client.read()).body == b"%d" % number
+                assert (await client.ask(request(f"/{number}"))).body == b"%d" % number
 
 
 async def test_pipelined_requests_are_answered_in_order(
@@ -103,8 +102,7 @@ async def test_empty_lines_before_a_request_are_skipped(
     """9112 §2.2."""
     upstream.reply(ok())
     async with proxy.connect() as client:
-        await client.send(b"\r\n\r\n" + request("/"))
-        assert (await client.read()).body == b"hello"
+        assert (await client.ask(b"\r\n\r\n" + request("/"))).body == b"hello"
 
 
 @pytest.mark.parametrize("kept", [False, True], ids=["miss", "hit"])
@@ -115,8 +113,7 @@ async def test_a_client_that_asks_for_the_end_gets_it(
     if kept:
         await proxy.ask("/")
     async with proxy.connect() as client:
-        await client.send(request("/", "Connection: close"))
-        answer = await client.read()
+        answer = await client.ask(request("/", "Connection: close"))
         assert (answer.body, answer.first("connection")) == (b"hello", b"close")
         assert await client.ended() == b""
 
@@ -126,8 +123,7 @@ async def test_a_client_of_http_1_0(proxy: House, upstream: ScriptedUpstream) ->
     upstream.reply(fresh())
     for _ in range(2):
         async with proxy.connect() as client:
-            await client.send(b"GET / HTTP/1.0\r\nHost: api.test\r\n\r\n")
-            answer = await client.read()
+            answer = await client.ask(b"GET / HTTP/1.0\r\nHost: api.test\r\n\r\n")
             assert (answer.body, answer.first("connection")) == (b"hello", b"close")
             assert await client.ended() == b""
     heard = upstream.heard[0]

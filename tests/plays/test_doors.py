@@ -24,8 +24,7 @@ def told(witness: Witness) -> tuple[int, int]:
 
 
 async def ask(client: RawClient, data: bytes, method: str = "GET") -> str:
-    await client.send(data)
-    return (await client.read(method)).told
+    return (await client.ask(data, method)).told
 
 
 @pytest.mark.parametrize(
@@ -98,10 +97,8 @@ async def test_what_is_wrong_behind_a_known_head_is_seen_each_time(
     await proxy.ask("/thing")
     for _ in range(4):
         async with proxy.connect() as client:
-            await client.send(request("/thing") + behind)
-            assert (await client.read()).told == HIT
-            await client.send(b"\r\n\r\n")
-            assert (await client.read()).status == 400
+            assert (await client.ask(request("/thing") + behind)).told == HIT
+            assert (await client.ask(b"\r\n\r\n")).status == 400
             assert await client.ended() == b""
 
 
@@ -130,8 +127,7 @@ async def test_callers_with_credentials_of_their_own(
             upstream.reply(fresh(caller.encode()))
         for _ in range(6):
             for caller in callers:
-                await client.send(request("/me", caller))
-                assert (await client.read()).body == caller.encode()
+                assert (await client.ask(request("/me", caller))).body == caller.encode()
     assert witness.by_heart == 2 * len(callers)
 
 
@@ -142,8 +138,7 @@ async def test_a_purge_ends_a_memory_at_once(
         for number in range(4):
             upstream.reply(fresh(b"%d" % number, "Surrogate-Key: one"))
             for _ in range(6):
-                await client.send(request("/thing"))
-                assert (await client.read()).body == b"%d" % number
+                assert (await client.ask(request("/thing"))).body == b"%d" % number
             upstream.reply(ok(b"done"))
             await proxy.ask("/thing", method="DELETE")
     assert witness.by_heart + witness.recalled == 4 * 4  # each but a miss and the first hit
@@ -188,8 +183,7 @@ async def test_a_friend_and_a_stranger_are_not_told_the_same(
             upstream.reply(fresh(host.encode()))
         for _ in range(6):
             for host in hosts:
-                await client.send(request("/thing", host))
-                assert (await client.read()).body == host.encode()
+                assert (await client.ask(request("/thing", host))).body == host.encode()
     assert witness.by_heart == 4
 
 
@@ -208,8 +202,7 @@ async def test_peers_that_are_told_apart_are_not_told_the_same(
         for _ in range(4):
             for peer in peers:
                 async with connected(proxy.port, local=peer) as client:
-                    await client.send(request("/me"))
-                    assert (await client.read()).body == peer.encode()
+                    assert (await client.ask(request("/me"))).body == peer.encode()
 
 
 async def test_the_last_answers_end_their_connections(
@@ -260,8 +253,8 @@ async def test_who_asks_for_another_variant_is_not_given_what_is_remembered(
         upstream.reply(fresh(b"b", f"Vary: {name}"))
         for _ in range(6):
             for value in (b"a", b"b"):
-                await client.send(request("/thing", f"{name}: {value.decode()}"))
-                assert (await client.read()).body == value
+                line = f"{name}: {value.decode()}"
+                assert (await client.ask(request("/thing", line))).body == value
     assert witness.by_heart == 4
 
 
@@ -275,9 +268,7 @@ async def test_vary_on_more_than_before_is_heeded(
             assert await ask(client, request("/thing")) in {HIT, MISS}
         upstream.reply(fresh(b"one", "Vary: X-One, X-Two"))
         for line, body in ((("X-One: 1",), b"one"), ((), b"plain")) * 4:
-            await client.send(request("/thing", *line))
-            assert (await client.read()).body == body
+            assert (await client.ask(request("/thing", *line))).body == body
         upstream.reply(fresh(b"two", "Vary: X-One, X-Two"))
-        await client.send(request("/thing", "X-One: 1", "X-Two: 2"))
-        assert (await client.read()).body == b"two"
+        assert (await client.ask(request("/thing", "X-One: 1", "X-Two: 2"))).body == b"two"
     assert sum(told(witness))

@@ -62,10 +62,8 @@ async def test_is_kept_before_its_last_byte_leaves(
     async with proxy.connect() as one, proxy.connect() as other:
         for number in range(20):
             upstream.reply(fresh(b"x" * number * 5000))
-            await one.send(request(f"/{number}"))
-            await one.read()
-            await other.send(request(f"/{number}"))
-            assert (await other.read()).told == HIT
+            await one.ask(request(f"/{number}"))
+            assert (await other.ask(request(f"/{number}"))).told == HIT
 
 
 async def test_a_head_is_answered_from_a_kept_get(proxy: House, upstream: ScriptedUpstream) -> None:
@@ -218,8 +216,7 @@ async def test_a_refusal_to_look_leaves_no_half_read_request(
     """Whoever waited for `100 Continue` need not send its body now: the connection ends."""
     async with proxy.connect() as client:
         waiting = ("Content-Length: 5", "Expect: 100-continue", "Cache-Control: only-if-cached")
-        await client.send(request("/thing", *waiting))
-        answer = await client.read()
+        answer = await client.ask(request("/thing", *waiting))
         assert (answer.status, answer.interim) == (504, [])
         assert answer.first("connection") == b"close"
         assert await client.ended() == b""

@@ -26,8 +26,7 @@ async def test_a_large_download(upstream: ScriptedUpstream, framing: str, size: 
     with serving("--upstream", upstream.url) as proxy:
         upstream.reply(fresh())
         async with connected(proxy.port) as client:
-            await client.send(request("/small"))
-            await client.read()
+            await client.ask(request("/small"))
             before = proxy.peak_memory()
             head = response("200 OK", "Cache-Control: max-age=60", framing)
             upstream.reply(head, body, b"0\r\n\r\n" if in_chunks else b"")
@@ -42,8 +41,7 @@ async def test_a_large_upload(upstream: ScriptedUpstream) -> None:
         upstream.reply(fresh())
         upstream.reply(ok(b"thanks"))
         async with connected(proxy.port) as client:
-            await client.send(request("/small"))
-            await client.read()
+            await client.ask(request("/small"))
             before = proxy.peak_memory()
             await client.send(request("/", f"Content-Length: {SIZE}", method="PUT"))
             sending = asyncio.create_task(client.send(*[PIECE] * (SIZE // len(PIECE))))

@@ -199,15 +199,14 @@ async def test_refused_behind_others(
 
 async def test_a_refusal_of_head_has_no_body(proxy: House) -> None:
     async with proxy.connect() as client:
-        await client.send(b"HEAD /a#b HTTP/1.1\r\n" + HOST + b"\r\n")
-        assert (await client.read("HEAD")).status == 400
+        assert (await client.ask(b"HEAD /a#b HTTP/1.1\r\n" + HOST + b"\r\n", "HEAD")).status == 400
         assert await client.ended() == b""
 
 
 async def test_a_refusal_of_head_before_its_fields_has_no_body_either(proxy: House) -> None:
     async with proxy.connect() as client:
-        await client.send(b"HEAD /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")
-        assert (await client.read("HEAD")).status == 414
+        long = b"HEAD /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+        assert (await client.ask(long, "HEAD")).status == 414
         assert await client.ended() == b""
 
 
@@ -225,8 +224,7 @@ async def test_an_expectation_in_http_1_0_is_ignored(
     """9110 §10.1.1."""
     upstream.reply(ok())
     async with proxy.connect() as client:
-        await client.send(b"GET / HTTP/1.0\r\n" + HOST + b"Expect: 200-ok\r\n\r\n")
-        answer = await client.read()
+        answer = await client.ask(b"GET / HTTP/1.0\r\n" + HOST + b"Expect: 200-ok\r\n\r\n")
         assert (answer.status, answer.interim) == (200, [])
 
 
@@ -250,6 +248,5 @@ async def test_hosts_that_are_served(upstream: ScriptedUpstream, host: bytes, st
     async with house(upstream.url, edge={"hosts": served}) as proxy, proxy.connect() as client:
         if status == 200:
             upstream.reply(ok())
-        await client.send(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
-        answer = await client.read()
+        answer = await client.ask(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
         assert (answer.status, len(upstream.heard)) == (status, status == 200)

@@ -26,8 +26,7 @@ def written(file: Path, upstream: ScriptedUpstream, rules: str) -> None:
 
 async def told(proxy: Serving, *lines: str) -> str:
     async with connected(proxy.port) as client:
-        await client.send(request("/thing", *lines))
-        return (await client.read()).told
+        return (await client.ask(request("/thing", *lines))).told
 
 
 async def generation(proxy: Serving, number: int) -> None:

@@ -135,8 +135,8 @@ async def _asked(client: RawClient, example: Example, asked: Asked) -> list[str]
 
 
 async def _answer(client: RawClient, example: Example, asked: Asked) -> Response:
-    await client.send(request(example.target, *asked.lines, method=asked.method))
-    return await client.read(asked.method)
+    data = request(example.target, *asked.lines, method=asked.method)
+    return await client.ask(data, asked.method)
 
 
 @pytest.fixture(scope="module")

@@ -95,13 +95,11 @@ async def test_a_reload_changes_who_is_told(tmp_path: Path, upstream: ScriptedUp
     upstream.reply(fresh())
     with serving("--config", str(file)) as proxy:
         async with connected(proxy.port) as client:
-            await client.send(request("/thing", ASK))
-            assert told(await client.read()) == []
+            assert told(await client.ask(request("/thing", ASK))) == []
             file.write_text(after)
             async with asyncio.timeout(PATIENCE):
                 answer = None
                 while not answer:
-                    await client.send(request("/thing", ASK))
-                    answer = told(await client.read())
+                    answer = told(await client.ask(request("/thing", ASK)))
         proxy.stop()
     assert answer == ['cache;desc="hit", total;dur']

@@ -132,11 +132,9 @@ async def test_an_idle_connection_ends_and_a_busy_one_does_not(
 ) -> None:
     upstream.reply(fresh())
     async with hasty.connect() as idle, hasty.connect() as busy:
-        await idle.send(request("/"))
-        assert (await idle.read()).body == b"hello"
+        assert (await idle.ask(request("/"))).body == b"hello"
         for _ in range(10):
-            await busy.send(request("/"))
-            assert (await busy.read()).body == b"hello"
+            assert (await busy.ask(request("/"))).body == b"hello"
             await asyncio.sleep(0.05)
         assert await idle.ended() == b""
         assert hasty.service.edge_stats.expired == {"idle": 1}
@@ -190,6 +188,5 @@ async def test_connections_of_one_peer(upstream: ScriptedUpstream) -> None:
         proxy.connect() as first,
     ):
         upstream.reply(ok())
-        await first.send(request("/"))
-        assert (await first.read()).status == 200
+        assert (await first.ask(request("/"))).status == 200
         assert (await proxy.ask("/")).status == 503

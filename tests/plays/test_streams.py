@@ -239,5 +239,4 @@ async def test_9110_15_2_interim_responses_reach_who_leads_the_fetch(
         assert told == b"http/1.1 102 processing\r\n\r\n" + hints.lower()
         hold.set()
         assert (await client.read()).status == 200
-        await client.send(request("/thing"))
-        assert (await client.read()).told == "sidecache; hit; ttl; detail=fresh"
+        assert (await client.ask(request("/thing"))).told == "sidecache; hit; ttl; detail=fresh"

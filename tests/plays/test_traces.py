@@ -158,8 +158,7 @@ async def test_every_hit_is_one_however_often_it_is_asked_for(
     upstream.reply(fresh())
     async with proxy.connect() as client:
         for _ in range(8):
-            await client.send(request("/thing"))
-            await client.read()
+            await client.ask(request("/thing"))
     await proxy.quiet()
     outcomes = [attributes(span)["sidecache.outcome"] for span in book.requests]
     assert outcomes == ["miss", *["hit"] * 7]
@@ -171,8 +170,7 @@ async def test_chance_has_one_say_in_a_request(book: Book, upstream: ScriptedUps
     upstream.reply(fresh())
     async with traced(upstream, ratio=0.5) as proxy, proxy.connect() as client:
         for _ in range(21):
-            await client.send(request("/thing"))
-            await client.read()
+            await client.ask(request("/thing"))
         await proxy.quiet()
     assert (book.draws, len(book.requests)) == (21, 10)
 
@@ -184,8 +182,7 @@ async def test_a_caller_is_followed_by_what_is_known_by_heart(
     upstream.reply(fresh())
     async with traced(upstream, ratio=0) as proxy, proxy.connect() as client:
         for lines in ([], [], [], [line], [line], [line], [UNSAMPLED], [UNSAMPLED], []):
-            await client.send(request("/thing", *lines))
-            await client.read()
+            await client.ask(request("/thing", *lines))
         await proxy.quiet()
     assert [context(span).trace_id for span in book.requests] == [CALLER.trace] * 3
 
@@ -196,8 +193,7 @@ async def test_a_caller_that_does_not_record_is_known_by_heart_as_such(
     upstream.reply(fresh())
     async with proxy.connect() as client:
         for _ in range(6):
-            await client.send(request("/thing", UNSAMPLED))
-            await client.read()
+            await client.ask(request("/thing", UNSAMPLED))
     await proxy.quiet()
     assert (book.requests, book.draws) == ([], 0)
 
@@ -209,8 +205,7 @@ async def test_pipelined_requests_are_each_decided_about(
     async with traced(upstream, ratio=0) as proxy, proxy.connect() as client:
         plain, sampled = request("/thing"), request("/thing", SAMPLED)
         for _ in range(3):
-            await client.send(plain)
-            await client.read()
+            await client.ask(plain)
         await client.send(plain + sampled + plain + sampled + sampled)
         for _ in range(5):
             assert (await client.read()).status == 200

@@ -125,7 +125,8 @@ async def test_a_tunnel_in_which_nothing_moves_ends(whose: str) -> None:
 async def test_s8_where_the_cache_is_on_nobody_gets_one(upstream: ScriptedUpstream) -> None:
     upstream.reply(ok())
     async with house(upstream.url, rules=RULES) as proxy, proxy.connect() as client:
-        await client.send(request("/page", *ASK) + b"\x81\x80abcd" + request("/marker"))
-        assert (await client.read()).status == 200
+        frame = b"\x81\x80abcd"
+        answer = await client.ask(request("/page", *ASK) + frame + request("/marker"))
+        assert answer.status == 200
         assert await client.ended() == b""
     assert [heard.target for heard in upstream.heard] == [b"/page"]

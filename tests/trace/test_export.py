@@ -96,8 +96,7 @@ async def test_without_a_collector_only_the_log_tells(
 
 async def asked(proxy: Serving) -> Response:
     async with connected(proxy.port) as client:
-        await client.send(request("/thing"))
-        return await client.read()
+        return await client.ask(request("/thing"))
 
 
 async def test_a_collector_that_is_stuck_holds_up_neither_answers_nor_the_end(
