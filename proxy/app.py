@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from io import FileIO
 from pathlib import Path
 from typing import Final, cast
@@ -104,10 +104,9 @@ class Service:
         self._recall = Recall(self.corridor, self.stores.near, self._clock, memory)
         Refreshing(self.corridor, self.stores.near)
         self.metrics = partial(render, self.stats, self.stores.near, *self._collectors())
-        control = self._control()
         self._gate = Gate(plan.tokens, self._clock.now)
         self._access = AccessLog(self._writer.write, settings.log.access)
-        self._purge_method = PurgeMethod(control, self._gate)
+        self._purge_method = PurgeMethod(self._control, self._gate)
         self.shortcut = Shortcut(self._recall, self._clock, self.stats, tracer=self._tracer)
         self._journeys = Journeys(self._trusts, self._tracer)
         self.data = Door(
@@ -116,7 +115,6 @@ class Service:
             tunnelling=self._tunnelling(),
             shortcut=self.shortcut,
         )
-        self.admin: FastAPI = create_admin(control, self._gate)
         self._put_in_force(plan)
 
     def _put_in_force(self, plan: Plan) -> None:
@@ -154,6 +152,12 @@ class Service:
             return None
         return Tunnelling(ObservedTunnels(way, self._clock), self._clock)
 
+    @cached_property
+    def admin(self) -> FastAPI:
+        """The control plane; its routes are made when it is first asked for, if ever."""
+        return create_admin(self._control, self._gate)
+
+    @cached_property
     def _control(self) -> Control:
         stores, far = self.stores, self.stores.far
         return Control(
