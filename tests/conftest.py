@@ -1,10 +1,13 @@
-"""What holds for every test: a busy machine is no failure."""
+"""What holds for every test: a busy machine is no failure, and none does what is of no use."""
 
 import gc
 import os
 import sys
+from pathlib import Path
+from typing import Final
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
@@ -14,6 +17,28 @@ os.environ["SIDECACHE_DRAIN__DELAY"] = "0s"  # nobody balances before what the t
 # Each of the many processes would compile the proxy anew, and each run all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+LONG: Final = ("fleet", "bench")
+"""Folders of tests that take many seconds each."""
+ELSEWHERE: Final = (*LONG, "docs", "examples", "helm", "image")
+"""Folders whose tests run the proxy, if at all, in processes of its own."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, lest one worker is left with it; measure what can be covered.
+
+    Tracing doubles a test's time. It finds nothing in other processes, and what only a lucky
+    draw has reached is not covered.
+    """
+    items.sort(key=lambda item: _folder(item) not in LONG)
+    for item in items:
+        drawn = is_hypothesis_test(getattr(item, "obj", None))
+        if drawn or _folder(item) in ELSEWHERE:
+            item.add_marker("no_cover")
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_collection_finish() -> None:
