@@ -40,7 +40,9 @@ _FIELDS: Final = Fields(
 _REQUEST: Final = Request("GET", "http", b"127.0.0.1", b"/pass/1", _FIELDS)
 _HEAD: Final = b"\r\n".join([b"GET /pass/1 HTTP/1.1", *map(b": ".join, _FIELDS), b"", b""])
 _SIZE: Final = len(Answers().to(_HEAD))
-_TIMEOUTS: Final = Timeouts()
+_PATIENCE: Final = 30.0
+"""Seconds; a loop that is kept from its core for long has not lost its connection."""
+_TIMEOUTS: Final = Timeouts(connect=_PATIENCE)
 _ROW: Final = "{:<12} {:<16} {:>8} {:>7} {:>7}"
 NOTE: Final = (
     "x: the median of the ratios to our own pool, round by round. CPU: user and system."
@@ -115,9 +117,16 @@ async def _ask(engine: Upstream) -> None:
 class Bare(asyncio.Protocol):
     """A connection that sends the request and waits for as many bytes as the answer has."""
 
+    _left = 0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way out."""
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell whoever waits that nothing comes any more."""
+        if self._left > 0:
+            self._answered.set_exception(error or ConnectionResetError())
 
     def data_received(self, data: bytes) -> None:
         """Count what came; wake whoever waits once it is enough."""
@@ -157,7 +166,7 @@ class Floor:
 
 
 async def _plainly(transport: httpx.AsyncHTTPTransport, url: str) -> None:
-    extensions = {"timeout": {"connect": 2.0, "read": 30.0, "write": 30.0, "pool": 2.0}}
+    extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), _PATIENCE)}
     target = httpx.Request("GET", f"{url}/pass/1", headers=_FIELDS.lines, extensions=extensions)
     response = await transport.handle_async_request(target)
     await response.aread()
