@@ -31,93 +31,79 @@ class Cost:
 _ALL: Final = ("nginx", "varnish", "sidecache")
 _HIT: Final = (Bound(1.25, "nginx"), Bound(0.7, "varnish"))
 
+
+def _costing(case: Case, *bounds: Bound, how: str, why: str) -> Budget:
+    """Return the budget for the CPU of a case, by whose name it goes."""
+    return Budget(case.name, "µs", Cost(case), bounds, how, why)
+
+
 BUDGETS: Final = (
-    Budget(
-        "memory hit",
-        "µs",
-        Cost(Case("memory hit", "/hit/1", servers=_ALL, settling=1.0)),
-        _HIT,
+    _costing(
+        Case("memory hit", "/hit/1", servers=_ALL, settling=1.0),
+        *_HIT,
         how="The same 1 KiB from the memory of each, or for nginx from its files.",
         why="An interpreter checks at every hit what may have ended the answer: its lifetime, a"
         " purge, a newer entry, other rules.",
     ),
-    Budget(
-        "memory hit in br",
-        "µs",
-        Cost(
-            Case(
-                "memory hit in br",
-                "/text/1",
-                fields=("Accept-Encoding: br",),
-                coding="br",
-                servers=_ALL,
-                settling=2.0,
-            )
+    _costing(
+        Case(
+            "memory hit in br",
+            "/text/1",
+            fields=("Accept-Encoding: br",),
+            coding="br",
+            servers=_ALL,
+            settling=2.0,
         ),
-        _HIT,
+        *_HIT,
         how="1 KiB of JSON in brotli at its best level, which it has after 16 hits; Debian's nginx"
         " and Varnish have no brotli and send the same KiB as it is.",
         why="As for any hit; fewer bytes are sent, but one more field is looked at.",
     ),
-    Budget(
-        "304 from memory",
-        "µs",
-        Cost(
-            Case(
-                "304 from memory",
-                "/hit/1",
-                status=304,
-                fields=('If-None-Match: "hit"',),
-                settling=1.0,
-            )
+    _costing(
+        Case(
+            "304 from memory",
+            "/hit/1",
+            status=304,
+            fields=('If-None-Match: "hit"',),
+            settling=1.0,
         ),
-        (Bound(1.25, "nginx"),),
+        Bound(1.25, "nginx"),
         how="The client holds the answer already, and says so by its entity tag.",
         why="No body is written, so what is checked at every hit is most of the cost.",
     ),
-    Budget(
-        "Redis hit",
-        "µs",
-        Cost(
-            Case(
-                "Redis hit",
-                "/hit/",
-                keys=1000,
-                strays=0.001,
-                servers=("nginx", "redis"),
-                settling=1.0,
-            )
+    _costing(
+        Case(
+            "Redis hit",
+            "/hit/",
+            keys=1000,
+            strays=0.001,
+            servers=("nginx", "redis"),
+            settling=1.0,
         ),
-        (Bound(6, "nginx"),),
+        Bound(6, "nginx"),
         how="A thousand answers in turn without a memory tier, 64 requests in flight; the CPU of"
         " the server of Redis is not counted.",
         why="Three tasks run for it where nginx has a file at hand: the request, and for all who"
         " ask in one turn of the loop the look-up and its call; what is found is decoded and judged"
         " as if it were new.",
     ),
-    Budget(
-        "miss stored",
-        "µs",
-        Cost(Case("miss stored", "/miss/", unique=True, upstream=True, settling=1.0)),
-        (Bound(more=200, beside="nginx"),),
+    _costing(
+        Case("miss stored", "/miss/", unique=True, upstream=True, settling=1.0),
+        Bound(more=200, beside="nginx"),
         how="Another target each time; the upstream's own CPU is not counted.",
         why="Two tasks run for it, in an interpreter: the request, and the fetch, which goes on"
         " without its client and which others may share.",
     ),
-    Budget(
-        "pass-through",
-        "µs",
-        Cost(Case("pass-through", "/no-store/1", upstream=True, settling=1.0)),
-        (Bound(more=160, beside="nginx"),),
+    _costing(
+        Case("pass-through", "/no-store/1", upstream=True, settling=1.0),
+        Bound(more=160, beside="nginx"),
         how="The upstream says `no-store`, so each request is fetched for itself.",
         why="The same two tasks run for it as for a miss, though it is known by then that nothing"
         " will be kept.",
     ),
-    Budget(
-        "100 KB hit",
-        "µs",
-        Cost(Case("100 KB hit", "/100k/1", settling=1.0)),
-        (Bound(1.5, "nginx"),),
+    _costing(
+        Case("100 KB hit", "/100k/1", settling=1.0),
+        Bound(1.5, "nginx"),
         how="nginx sends from a file in the page cache, Sidecache from memory.",
         why="The body is copied into the socket from the interpreter's memory.",
     ),

@@ -43,6 +43,13 @@ class Place:
     folder: Path
     core: int | None
 
+    @classmethod
+    def within(cls, home: Path, name: str, core: int | None) -> Self:
+        """Return a place in a folder of `home`, which is made unless it is there."""
+        folder = home / name.replace(" ", "-")
+        folder.mkdir(exist_ok=True)
+        return cls(folder, core)
+
 
 def require(tool: str) -> None:
     """Raise `MissingTool` unless the program is installed."""

@@ -104,17 +104,13 @@ def measure(
 def _nginxes(stack: ExitStack, home: Path, cores: Cores) -> Mapping[str, Server]:
     if not contenders(["nginx"]):
         return {}
-    source = stack.enter_context(origin(_place(home, "origin", cores.load)))
+    source = stack.enter_context(origin(Place.within(home, "origin", cores.load)))
     return {
-        name: stack.enter_context(nginx(source.port, _place(home, name, cores.server), directives))
+        name: stack.enter_context(
+            nginx(source.port, Place.within(home, name, cores.server), directives)
+        )
         for name, directives in _NGINX.items()
     }
-
-
-def _place(home: Path, name: str, core: int | None) -> Place:
-    folder = home / name.replace(" ", "-")
-    folder.mkdir(exist_ok=True)
-    return Place(folder, core)
 
 
 @dataclass(frozen=True)
@@ -158,7 +154,7 @@ class Bench:
         if body(size) != (got if name == _PLAIN else _unpacked(got)):
             raise BenchError(f"{name}: {asked.target} gave another body than the origin's")
         spent = -cpu.spent(server.pid)
-        place = _place(self.home, "wrk", self.cores.load)
+        place = Place.within(self.home, "wrk", self.cores.load)
         load = drive(server.port, asked, _CONNECTIONS, self.seconds, place)
         spent += cpu.spent(server.pid)
         added = max(spent - plain * load.requests, 0.0)
@@ -166,7 +162,7 @@ class Bench:
 
     def press(self, words: tuple[str, ...], core: int | None) -> dict[str, Any]:
         """Let a process of its own encode, and return what it tells."""
-        place = _place(self.home, "press", core)
+        place = Place.within(self.home, "press", core)
         command = [sys.executable, "-m", "bench.press", *words]
         with started(command, "press", place, _ENVIRON) as process:
             try:

@@ -49,10 +49,7 @@ def measure(plan: Plan, cores: Cores, misses: Asked = _MISSES) -> Figures:
 
 
 def _places(home: Path, cores: Cores) -> Mapping[str, Place]:
-    places = {name: Place(home / name, cores.load) for name in ("hits", "misses")}
-    for place in places.values():
-        place.folder.mkdir()
-    return places
+    return {name: Place.within(home, name, cores.load) for name in ("hits", "misses")}
 
 
 @dataclass(frozen=True)

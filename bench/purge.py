@@ -131,12 +131,11 @@ def measure(plan: Plan, cores: Cores, sizes: Sequence[int] = ENTRIES) -> Samples
 
 
 def _places(home: Path, cores: Cores) -> Callable[[str], Place]:
-    """Return what makes a folder for a child; it is the first replica that has a core to itself."""
+    """Return what makes a place for a child; it is the first replica that has a core to itself."""
 
     def place(name: str) -> Place:
-        folder = home / name
-        folder.mkdir()
-        return Place(folder, cores.server if name.endswith("replica-0") else cores.load)
+        core = cores.server if name.endswith("replica-0") else cores.load
+        return Place.within(home, name, core)
 
     return place
 

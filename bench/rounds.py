@@ -61,12 +61,14 @@ def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
     """Measure one case with servers of its own; raises `BenchError`."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecache-bench-")))
-        source = stack.enter_context(origin(_place(home, "origin", cores.load)))
+        source = stack.enter_context(origin(Place.within(home, "origin", cores.load)))
         servers = [
-            stack.enter_context(CONTENDERS[name](source.port, _place(home, name, cores.server)))
+            stack.enter_context(
+                CONTENDERS[name](source.port, Place.within(home, name, cores.server))
+            )
             for name in contenders(case.servers)
         ]
-        bench = _Bench(case, plan.seconds, source.port, _place(home, "wrk", cores.load))
+        bench = _Bench(case, plan.seconds, source.port, Place.within(home, "wrk", cores.load))
         for server in servers:
             bench.warm(server)
         if case.coding:
@@ -76,12 +78,6 @@ def measure(case: Case, plan: Plan, cores: Cores) -> Samples:
             for server in servers:
                 samples[server.name].append(bench.sample(server, number))
         return samples
-
-
-def _place(home: Path, name: str, core: int | None) -> Place:
-    folder = home / name
-    folder.mkdir()
-    return Place(folder, core)
 
 
 @dataclass(frozen=True)

@@ -84,17 +84,15 @@ def measure(
     """Measure all ways in turn, round by round; raises `BenchError`."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecache-bench-")))
-        for name in ("origin", "here", "elsewhere", "clients"):
-            (home / name).mkdir()
-        source = stack.enter_context(origin(Place(home / "origin", cores.load)))
+        source = stack.enter_context(origin(Place.within(home, "origin", cores.load)))
         here, elsewhere = (
             stack.enter_context(
-                sidecache(source.port, Place(home / name, cores.server), "", crowd.environ)
+                sidecache(source.port, Place.within(home, name, cores.server), "", crowd.environ)
             )
             for name in ("here", "elsewhere")
         )
         expect(here.name, here.port, Asked(TARGET), 200)
-        clients = Place(home / "clients", cores.load)
+        clients = Place.within(home, "clients", cores.load)
         bench = _Bench(here, elsewhere, source, clients, plan.seconds, crowd)
         samples: Samples = {name: [] for name in ways}
         for _ in range(plan.rounds):
