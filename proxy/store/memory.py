@@ -12,7 +12,7 @@ from typing import Final
 
 from proxy.engine.entry import Entry
 from proxy.store.fifo import Fifo, Link
-from proxy.store.packing import Packed, pack, unpack
+from proxy.store.packing import Packed, pack, size, unpack
 
 SMALL_SHARE: Final = 0.1
 """The newcomers' share of the bytes, as the paper recommends."""
@@ -26,10 +26,9 @@ _GHOST_SHARE: Final = 1 / 16
 _LEAST_GHOSTS: Final = 1_000
 
 _KEY_COST: Final = 240
-_ENTRY_COST: Final = 64
-_BYTES_COST: Final = 56
+_STRING_COST: Final = 56
 _GHOST_COST: Final = 112
-"""Bytes of the objects around a key, an entry, each of its strings and an evicted digest.
+"""Bytes of the objects around a key, each string that lies under it and an evicted digest.
 
 They follow from the sizes of CPython's objects; a test measures that they are true.
 """
@@ -40,7 +39,7 @@ class _Slot(Link):
 
     __slots__ = ("count", "digest", "held", "main")
 
-    def __init__(self, digest: bytes, held: tuple[Packed, ...], *, main: bool) -> None:
+    def __init__(self, digest: bytes, held: Packed, *, main: bool) -> None:
         self.digest = digest
         self.held = held
         self.count = 0
@@ -49,7 +48,7 @@ class _Slot(Link):
     @property
     def cost(self) -> int:
         """Bytes of memory that it takes."""
-        return _KEY_COST + sum(map(_cost, self.held))
+        return _KEY_COST + _cost(self.held)
 
 
 class MemoryStore:
@@ -104,7 +103,7 @@ class MemoryStore:
         """
         for digest in tuple(islice(self._slots, start, None)):
             slot = self._slots.get(digest)
-            yield digest, tuple(map(unpack, slot.held)) if slot else ()
+            yield digest, unpack(slot.held) if slot else ()
 
     def put(self, digest: bytes, entries: tuple[Entry, ...]) -> None:
         """Replace the entries under a digest; what exceeds its share is left out, oldest first."""
@@ -150,9 +149,9 @@ class MemoryStore:
         for watcher in self._watchers:
             watcher(digest)
 
-    def _fitting(self, entries: tuple[Entry, ...], packed: dict[int, Packed]) -> tuple[Packed, ...]:
+    def _fitting(self, entries: tuple[Entry, ...], packed: dict[int, Packed]) -> Packed:
         """Return the entries for which there is room, packed; `packed` are some that are, by id."""
-        held: list[Packed] = []
+        held: list[bytes] = []
         room = self._max_cost - _KEY_COST
         for entry in entries:
             if len(entry.body) > room:
@@ -160,7 +159,7 @@ class MemoryStore:
             each = packed.get(id(entry)) or pack(entry)
             cost = _cost(each)
             if cost <= room:
-                held.append(each)
+                held += each
                 room -= cost
         return tuple(held)
 
@@ -216,7 +215,7 @@ class _Awake:
         """Return what lies in a slot."""
         entries = self._entries.get(slot.digest)
         if entries is None:
-            entries = self._entries[slot.digest] = tuple(map(unpack, slot.held))
+            entries = self._entries[slot.digest] = unpack(slot.held)
             self._number += len(entries)
             while self._number > AWAKE and len(self._entries) > 1:
                 self.forget(next(iter(self._entries)))
@@ -224,8 +223,8 @@ class _Awake:
 
     def packed(self, slot: _Slot) -> dict[int, Packed]:
         """Return what a slot holds, by the `id()` of the entries that are awake."""
-        entries = self._entries.get(slot.digest, ())
-        return dict(zip(map(id, entries), slot.held, strict=False))
+        strings, entries = iter(slot.held), self._entries.get(slot.digest, ())
+        return {id(entry): tuple(islice(strings, size(entry))) for entry in entries}
 
     def forget(self, digest: bytes) -> None:
         """Let what lies under a digest go to sleep."""
@@ -233,4 +232,4 @@ class _Awake:
 
 
 def _cost(packed: Packed) -> int:
-    return _ENTRY_COST + sum(map(len, packed)) + _BYTES_COST * len(packed)
+    return sum(map(len, packed)) + _STRING_COST * len(packed)

@@ -6,6 +6,7 @@ here was written here, so that nothing has to be checked, and whatever an entry 
 module must not know how many are held, nor for how long.
 """
 
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
@@ -25,7 +26,7 @@ from proxy.policy.stored import Lifetime, Selecting, Stored
 from proxy.rules.labels import Labels
 
 Packed = tuple[bytes, ...]
-"""The head, the body as it is, and the body in each other coding."""
+"""Of each entry its head, its body as it is, and the body in each other coding, all in a row."""
 
 _Number = int | float
 """So that a whole number of seconds stays one."""
@@ -80,19 +81,15 @@ def pack(entry: Entry) -> Packed:
     return (head, entry.body, *[coded.body for coded in entry.codings])
 
 
-def unpack(packed: Packed) -> Entry:
-    """Return the entry that `pack` was given, equal in all that it holds."""
-    head, body, *others = packed
-    known = _HEAD.decode(head)
-    return Entry(
-        known.text,
-        _stored(known),
-        body,
-        Labels(known.tags, known.location),
-        known.born,
-        tuple(map(_coded, known.codings, others)),
-        known.id,
-    )
+def unpack(packed: Packed) -> tuple[Entry, ...]:
+    """Return the entries that `pack` was given, equal in all that they hold."""
+    strings = iter(packed)
+    return tuple([_entry(_HEAD.decode(head), strings) for head in strings])
+
+
+def size(entry: Entry) -> int:
+    """Return of how many strings a packed entry consists."""
+    return 2 + len(entry.codings)
 
 
 def _head(entry: Entry) -> _Head:
@@ -128,9 +125,17 @@ def _head(entry: Entry) -> _Head:
     )
 
 
-def _coded(known: tuple[Coding, bytes, bool], body: bytes) -> Coded:
-    coding, mark, best = known
-    return Coded(coding, body, mark, best)
+def _entry(head: _Head, bodies: Iterator[bytes]) -> Entry:
+    """Return an entry, and take from `bodies` those that are its own."""
+    return Entry(
+        head.text,
+        _stored(head),
+        next(bodies),
+        Labels(head.tags, head.location),
+        head.born,
+        tuple([Coded(coding, next(bodies), mark, best) for coding, mark, best in head.codings]),
+        head.id,
+    )
 
 
 def _stored(head: _Head) -> Stored:

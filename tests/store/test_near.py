@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.engine.entry import Entry
+from proxy.engine.entry import Coded, Entry
 from proxy.engine.naive import NaiveNear
 from proxy.engine.ports import Near
 from proxy.engine.purge import Born
+from proxy.http.codings import Coding
 from proxy.rules.labels import Labels
 from proxy.store.memory import MemoryStore
 from tests.policy.cases import stored
@@ -71,3 +72,12 @@ def test_bodies_are_those_that_were_put(near: Near) -> None:
     one = entry(b"one")
     near.put(b"key", (one,))
     assert all(found.body is one.body for found in (*near.get(b"key"), *near.peek(b"key")))
+
+
+def test_what_was_got_can_be_put_again_beside_another(near: Near) -> None:
+    coded = (Coded(Coding.BR, b"br", b"0"), Coded(Coding.GZIP, b"gzip", b"1", best=True))
+    two = replace(entry(b"two"), codings=coded)
+    near.put(b"key", (entry(b"one"), two, entry(b"three")))
+    one, *others = near.get(b"key")
+    near.put(b"key", (entry(b"four"), *others, one))
+    assert near.get(b"key") == (entry(b"four"), two, entry(b"three"), entry(b"one"))
