@@ -125,7 +125,7 @@ class Bare(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell whoever waits that nothing comes any more."""
-        if self._left > 0:
+        if self._left > 0 and not self._answered.done():
             self._answered.set_exception(error or ConnectionResetError())
 
     def data_received(self, data: bytes) -> None:

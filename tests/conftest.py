@@ -1,8 +1,10 @@
-"""What holds for every test: a busy machine is no failure, and none does what is of no use."""
+"""What holds for every test: a busy machine is no failure, and little is done for nothing."""
 
 import gc
 import os
 import sys
+from functools import lru_cache
+from types import ModuleType
 from typing import Final
 
 import pytest
@@ -34,6 +36,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         drawn = is_hypothesis_test(getattr(item, "obj", None))
         if drawn or _folder(item) in ELSEWHERE:
             item.add_marker("no_cover")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Let the proxy forget what was not measured: asked again, it would only look that up."""
+    if item.get_closest_marker("no_cover"):
+        for name, module in list(sys.modules.items()):
+            if name.startswith("proxy."):
+                _forget(module)
+
+
+def _forget(module: ModuleType) -> None:
+    for each in vars(module).values():
+        if isinstance(each, type(lru_cache(len))):
+            each.cache_clear()
 
 
 def _folder(item: pytest.Item) -> str:

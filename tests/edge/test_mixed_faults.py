@@ -40,6 +40,7 @@ SETTINGS: Final[dict[str, Any]] = {
         "max_keepalive": KEPT,
         "failures": 100,
         "retries": "100%",
+        "timeouts": {"connect": "20s"},  # the upstream is in the loop of a busy test
     },
     "edge": EDGE,
     "log": {"access": "off"},
