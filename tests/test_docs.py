@@ -6,6 +6,8 @@ from docs import rfc9111_page, troubleshooting_page
 from docs.generate import PAGES, ROOT
 from proxy.policy.reasons import Reason
 
+pytestmark = pytest.mark.no_cover  # pages and sources are read, which are text
+
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_up_to_date(name: str) -> None:

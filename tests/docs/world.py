@@ -61,6 +61,7 @@ class World:
             "PATH": f"{_BIN}:{os.environ['PATH']}",
             "SIDECACHE_ADMIN_TOKEN": TOKEN,
             "SIDECACHE_ADMIN_URL": f"http://127.0.0.1:{self.admin}",
+            "SIDECACHE_DRAIN__DELAY": "0s",  # nobody balances before what is started here
         }
 
 
