@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+import threading
+from collections.abc import Generator
 from functools import lru_cache
 from types import ModuleType
 from typing import Final
@@ -35,13 +37,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         drawn = is_hypothesis_test(getattr(item, "obj", None))
         if drawn or _folder(item) in ELSEWHERE:
-            item.add_marker("no_cover")
+            item.add_marker("untraced")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Let coverage look away; its plugin's own marker would not, in one worker of several."""
+    if not item.get_closest_marker("untraced"):
+        return (yield)
+    before, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(before)
+        threading.settrace(of_threads)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Let the proxy forget what was not measured: asked again, it would only look that up."""
-    if item.get_closest_marker("no_cover"):
+    if item.get_closest_marker("untraced"):
         for name, module in list(sys.modules.items()):
             if name.startswith("proxy."):
                 _forget(module)

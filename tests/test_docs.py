@@ -6,7 +6,7 @@ from docs import rfc9111_page, troubleshooting_page
 from docs.generate import PAGES, ROOT
 from proxy.policy.reasons import Reason
 
-pytestmark = pytest.mark.no_cover  # pages and sources are read, which are text
+pytestmark = pytest.mark.untraced  # pages and sources are read, which are text
 
 
 @pytest.mark.parametrize("name", PAGES)

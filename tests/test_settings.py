@@ -484,7 +484,7 @@ def test_rules_that_no_file_holds_have_its_name_alone() -> None:
     assert ruleset(settings, "code").rules[0].place == "code"
 
 
-@pytest.mark.no_cover  # ten thousand times what one has covered
+@pytest.mark.untraced  # ten thousand times what one has covered
 def test_ten_thousand_rules_are_read(file: Path) -> None:
     rules = "".join(f"  - {{name: r{at}, match: {{path: /r{at}}}}}\n" for at in range(10_000))
     file.write_text(f"upstream: {{url: http://a}}\nrules:\n{rules}")
