@@ -17,3 +17,9 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 def valkey() -> Iterator[RedisServer]:
     with RedisServer() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_renewals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what is done by the clock, and for a request only if it takes too long."""
+    monkeypatch.setattr("proxy.store.redis.leases.RENEWAL_SECONDS", 3600.0)
