@@ -250,9 +250,9 @@ class Fetcher:
         return landed
 
     def _commit(
-        self, boarded: Boarded, landed: Landed, flight: Flight, born: Born, last: bytes
+        self, boarded: Boarded, landed: Landed, flight: Flight, born: Born, body: bytes
     ) -> None:
-        entry = entry_of(boarded, landed.stored, landed.labels, flight.feed.body() + last, born)
+        entry = entry_of(boarded, landed.stored, landed.labels, body, born)
         if entry is None:
             return
         if landed.length is not None:  # else it is coded as it comes

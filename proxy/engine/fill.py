@@ -23,9 +23,9 @@ async def run(  # noqa: PLR0913 - the parts of one fill
     commit: Commit,
     outgrown: Outgrown = lambda: None,
 ) -> None:
-    """Carry the body of `inbound` into `feed`; call `commit` when it is whole and was kept.
+    """Carry the body of `inbound` into `feed`; call `commit` with it when it is whole and was kept.
 
-    `commit` gets the last chunk before any reader does; with what was fed so far it is the body.
+    `commit` gets all of it before any reader gets the last chunk.
     `length` is the body's size where it was announced, `limit` the largest size to keep; `outgrown`
     is called once, when the body proves to be larger. The chunk that completes an announced body is
     held back until the upstream has ended there. Errors of the upstream end the feed and are not
@@ -35,7 +35,7 @@ async def run(  # noqa: PLR0913 - the parts of one fill
         last = await _carried(inbound, feed, length, limit, outgrown)
         if last is not None:
             if feed.keeping:
-                commit(last)
+                commit(await feed.body(last))
             feed.append(last)
             feed.finish()
     except UpstreamError as error:

@@ -96,7 +96,7 @@ class RecodedFeed:
             if await self._carried(plain, reader, transcoder):
                 last = await transcoder.finish()
                 if self.feed.keeping:
-                    commit(self.feed.body() + last)
+                    commit(await self.feed.body(last))
                 self.feed.append(last)
                 self.feed.finish()
         except CodingError as error:

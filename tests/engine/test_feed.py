@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.engine.feed import Feed, Reader
+from proxy.engine.feed import LONG, Feed, Reader
 from proxy.errors import UpstreamBroken
 from tests.engine.scripted import settle
 
@@ -26,7 +26,7 @@ async def test_every_reader_gets_every_byte_whenever_it_joins() -> None:
     feed.finish()
     after = feed.reader()
     assert [await early, await late, await all_of(after)] == [b"one two"] * 3
-    assert feed.body() == b"one two"
+    assert await feed.body() == b"one two"
     assert feed.size == 7
     assert not feed.read
 
@@ -68,14 +68,14 @@ async def test_once_it_is_not_kept_the_writer_waits_for_the_slowest_reader() -> 
     await anext(fast)
     await settle()
     assert not waiting.done()
-    assert feed.body() == b"1234567890"
+    assert await feed.body() == b"1234567890"
     await anext(slow)
     await settle()
     assert not waiting.done()
-    assert feed.body() == b"67890"
+    assert await feed.body() == b"67890"
     await anext(slow)
     assert await waiting
-    assert feed.body() == b""
+    assert await feed.body() == b""
 
 
 async def test_a_reader_that_leaves_makes_room() -> None:
@@ -100,7 +100,7 @@ async def test_without_readers_there_is_nothing_to_write_for() -> None:
     await settle()
     await reader.aclose()
     assert await waiting is False
-    assert feed.body() == b""
+    assert await feed.body() == b""
 
 
 async def test_a_reader_that_is_cancelled_while_it_waits_can_leave() -> None:
@@ -115,13 +115,23 @@ async def test_a_reader_that_is_cancelled_while_it_waits_can_leave() -> None:
     assert not feed.read
 
 
+async def test_a_long_body_is_put_together_beside_the_loop() -> None:
+    feed, piece = Feed(), b"x" * (LONG // 2)
+    feed.append(piece)
+    feed.append(piece)
+    joining = asyncio.create_task(feed.body(b"end"))
+    await asyncio.sleep(0)
+    assert not joining.done()
+    assert await joining == piece + piece + b"end"
+
+
 async def crumbs(feed: Feed, chunks: list[bytes], kept: int) -> AsyncIterator[int]:
     """Write with room; give up keeping after so many chunks; yield what is held."""
     for number, chunk in enumerate(chunks):
         if number == kept:
             feed.stop_keeping()
         feed.append(chunk)
-        yield len(feed.body())
+        yield len(await feed.body())
         await feed.room()
     feed.finish()
 

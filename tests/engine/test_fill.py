@@ -27,7 +27,7 @@ async def fed(
         feed,
         length=length,
         limit=limit,
-        commit=lambda last: committed.append(feed.body() + last),
+        commit=committed.append,
     )
     return committed
 

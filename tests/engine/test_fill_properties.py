@@ -54,7 +54,7 @@ async def filled(
         feed,
         length=length,
         limit=limit,
-        commit=lambda last: committed.append(feed.body() + last),
+        commit=committed.append,
     )
     return committed, await asyncio.gather(*tasks)
 

@@ -176,12 +176,12 @@ async def test_too_large_by_growth_holds_a_window_and_waits_for_its_reader(play:
     assert answer.stream is not None
     await settle(200)
     (feed,) = play.feeds
-    held = [len(feed.body())]
+    held = [len(await feed.body())]
     size = 0
     async for piece in answer.stream:
         size += len(piece)
         await settle(5)
-        held.append(len(feed.body()))
+        held.append(len(await feed.body()))
     await answer.stream.aclose()
     assert size == 6_000_000
     assert max(held) <= 1_048_576 + len(chunk)
