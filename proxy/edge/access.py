@@ -44,11 +44,13 @@ class AccessLog:
         self._write = write
         self.logged = logged
 
+    def wants(self, account: Account) -> bool:
+        """Tell whether a request of this account is logged."""
+        return self.logged is Logged.ALL or (self.logged is Logged.MISSES and not account.hit)
+
     def record(self, exchange: Exchange) -> None:
-        """Log one answered request."""
+        """Log one answered request, which `wants` has let pass."""
         account = exchange.account
-        if self.logged is Logged.OFF or (self.logged is Logged.MISSES and account.hit):
-            return
         line = {
             "time": round(exchange.at, 3),
             "method": exchange.request.method,

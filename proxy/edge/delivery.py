@@ -73,7 +73,8 @@ class Delivery:
         """Count and log an answered request; `sent` is in bytes of body."""
         seconds = time.perf_counter() - self._started
         self._stats.record(account, seconds, sent)
-        self._access.record(Exchange(request, status, account, time.time(), seconds, sent))
+        if self._access.wants(account):
+            self._access.record(Exchange(request, status, account, time.time(), seconds, sent))
         if self.journey is not None:
             self.journey.end(status, account)
 

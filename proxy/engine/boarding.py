@@ -15,6 +15,7 @@ from proxy.policy.negotiation import preferred, refuses_plain, takes_coded
 from proxy.policy.reasons import Reason
 from proxy.policy.representation import as_upstream_knows, by_tag_alone, unranged
 from proxy.policy.terms import Mode
+from proxy.policy.validation import is_partial_or_conditional
 from proxy.policy.verdicts import Bypass, Refuse
 from proxy.rules import tags
 from proxy.rules.keys import READS, Key, key_for, labels_for, selected
@@ -55,7 +56,7 @@ class Boarded:
     @property
     def as_sent(self) -> Request:
         """The request as it leaves, with the upstream's own tags in its conditions."""
-        if self.passing is not None:
+        if self.passing is not None or not is_partial_or_conditional(self.outbound):
             return self.outbound
         return as_upstream_knows(self.outbound, self.given)
 

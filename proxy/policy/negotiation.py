@@ -164,6 +164,8 @@ EVENTS: Final = b"text/event-stream"
 
 def _ranked(accepts: Accepted, compress: Compress) -> Iterator[Coding]:
     """Yield what can be made of a plain body, by the client's weight, then by the rule's order."""
+    if accepts == UNTOLD:
+        return iter((Coding.IDENTITY, *compress.codings))  # anything, and plain before all
     order = (*compress.codings, Coding.IDENTITY)
     acceptable = [coding for coding in order if accepts.weight(coding) > 0]
     return iter(sorted(acceptable, key=lambda coding: -accepts.weight(coding)))

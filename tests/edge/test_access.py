@@ -27,7 +27,8 @@ def lines(
     written: list[bytes] = []
     log = AccessLog(written.append, logged)
     for status, account in answers:
-        log.record(Exchange(request, status, account, 1_700_000_000.1234, 0.0123456, 5))
+        if log.wants(account):
+            log.record(Exchange(request, status, account, 1_700_000_000.1234, 0.0123456, 5))
     return [orjson.loads(line) for line in written]
 
 
