@@ -98,8 +98,8 @@ BUDGETS: Final = (
         Case("pass-through", "/no-store/1", upstream=True, settling=1.0),
         Bound(more=160, beside="nginx"),
         how="The upstream says `no-store`, so each request is fetched for itself.",
-        why="An interpreter is a server for it and a client: as many calls as for a miss, but for those"
-        " that keep the answer.",
+        why="An interpreter is a server for it and a client: as many calls as for a miss, but for"
+        " those that keep the answer.",
     ),
     _costing(
         Case("100 KB hit", "/100k/1", settling=1.0),
