@@ -16,6 +16,7 @@ from bench import (
     coding,
     coding_report,
     cpu,
+    edge,
     machine,
     purge,
     purge_report,
@@ -132,7 +133,14 @@ def _slow(plan: Plan, cores: Cores) -> Cases:
     return slow_report.data(samples)
 
 
-_OWN_LOAD: Final = frozenset({"upstream", "slow"})
+def _edge(plan: Plan, cores: Cores) -> Cases:
+    sample = edge.measure(plan, cores)
+    print(*edge.rows(sample), sep="\n")
+    print(f"\n{edge.NOTE}")
+    return edge.data(sample)
+
+
+_OWN_LOAD: Final = frozenset({"upstream", "slow", "edge"})
 """Suites that bring the load themselves, where the others need wrk."""
 
 _BUDGETS: Final = "budgets"
@@ -142,6 +150,7 @@ _OTHERS: Final[Mapping[str, Callable[[Plan, Cores], Cases]]] = {
     "coding": _codings,
     "upstream": _engines,
     "slow": _slow,
+    "edge": _edge,
 }
 """Suites that are not made of requests alone, by name."""
 

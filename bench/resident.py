@@ -42,8 +42,7 @@ def measure(_: Plan, cores: Cores, entries: int = ENTRIES) -> Figures:
             sidecache(source.port, Place(home, cores.server), environ=_ENOUGH)
         )
         held = _filled(server, entries, Place(home, cores.load))
-        megabytes = _resident(server.pid) / 1e6
-        return {PAYLOAD: [held * 2 * len(BODY) / 1e6], OWN: [megabytes]}
+        return {PAYLOAD: [held * 2 * len(BODY) / 1e6], OWN: [megabytes(server.pid)]}
 
 
 def _filled(server: Server, entries: int, place: Place) -> int:
@@ -64,10 +63,10 @@ def _held(server: Server) -> int:
     return int(float(found[1]))
 
 
-def _resident(pid: int) -> int:
-    """Return the bytes of memory that a process and all its descendants have."""
+def megabytes(pid: int) -> float:
+    """Return the memory that a process and all its descendants have."""
     pages = (_pages(member) for member in (pid, *cpu.descendants(pid)))
-    return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _pages(pid: int) -> int:
