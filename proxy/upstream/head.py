@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy.http.message import Fields, Line
-from proxy.http.names import interned
 
 MAX_HEAD: Final = 65_536
 """Bytes of one head."""
@@ -85,7 +84,7 @@ class Wire:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field; a trailer, which comes after the head, is dropped (9110 §6.5.1)."""
         if self.reading:
-            self.lines.append((interned(name), value.strip(b" \t")))  # 9112 §5.1
+            self.lines.append((name, value.strip(b" \t")))  # 9112 §5.1
 
     def on_headers_complete(self) -> None:
         """End the head."""
@@ -182,5 +181,7 @@ def _framing(status: int, to_head: bool, lengths: Values, codings: Values) -> Fr
 
 
 def _keep_alive(version: str, values: Values) -> bool:
+    if not values:
+        return version == "1.1"
     options = [option.strip(b" \t").lower() for each in values for option in each.split(b",")]
     return b"close" not in options and (version == "1.1" or b"keep-alive" in options)

@@ -84,6 +84,10 @@ class Members:
         """Return who gets a request; raises `httpx.ConnectError` where nobody should."""
         if self._names:
             await self.known(now)
+        if len(self._members) == 1 and not but:  # as beside one API: there is no choice
+            (only,) = self._members.values()
+            if only.breaker.allows(now):
+                return only
         fit = [m for m in self._members.values() if m not in but and m.breaker.allows(now)]
         well = [member for member in fit if member.healthy] or fit  # checks may be wrong of all
         if not well:

@@ -111,14 +111,13 @@ class Pool:
 
     def released(self, connection: Connection) -> None:
         """See `Keeper.released`."""
-        loop = asyncio.get_running_loop()
-        keep = self._room.keep
-        old = loop.time() - connection.opened >= keep.age_seconds
+        now, keep = asyncio.get_running_loop().time(), self._room.keep
+        old = now - connection.opened >= keep.age_seconds
         if self._closed or old or not self._room.rests(connection):
             connection.abort()
             return
         self._idle.append(connection)
-        connection.alarm.set(loop.time() + keep.idle_seconds)
+        connection.alarm.set(now + keep.idle_seconds)
 
     def lost(self, connection: Connection) -> None:
         """See `Keeper.lost`."""

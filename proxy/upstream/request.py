@@ -81,6 +81,8 @@ def _head(method: bytes, target: bytes, lines: Sequence[Line]) -> bytes:
 
 def _options(fields: Fields) -> Collection[bytes]:
     values = fields.all(b"connection")
+    if not values:
+        return ()
     return [option.strip().lower() for value in values for option in value.split(b",")]
 
 
