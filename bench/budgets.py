@@ -114,8 +114,8 @@ BUDGETS: Final = (
         (Bound(1, first_byte.UPSTREAM, more=1),),
         how="Wall-clock time until the first byte of a body whose second half comes 10 ms later,"
         " from the upstream itself and through a miss in turn; medians of each round.",
-        why="On the way are two more wake-ups of processes and an exchange of 0.5 ms of CPU; on a"
-        " busy machine each waits for its turn.",
+        why="On the way are two more wake-ups of processes and 0.3 ms of CPU; on a busy machine"
+        " each waits for its turn.",
     ),
     Budget(
         "start to ready",
@@ -143,8 +143,8 @@ BUDGETS: Final = (
         (Bound(3, crowd.ALONE),),
         how="Wall-clock latency of 400 hits a second, with and without 4 misses a second of 5 MB"
         " that are encoded in brotli on the same core.",
-        why="Encoder and event loop share the one core that the server has here: a hit that comes"
-        " while a piece is being encoded waits until the system lets the loop run.",
+        why="Encoder and event loop share the one core that the server has here, and load and"
+        " upstream the other: a hit waits until the system lets each of them run.",
     ),
 )
 """What speed there has to be. Each sentence on why is shown only where its budget is missed."""
