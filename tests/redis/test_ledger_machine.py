@@ -46,7 +46,7 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from proxy.engine.ledger import LEASE
+from proxy.engine.ledger import LEASE, Trust
 from proxy.engine.purge import Mode, Purge
 from proxy.errors import StoreError
 from proxy.rules import patterns
@@ -249,6 +249,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(index=replicas)
     def join_fetches(self, index: int) -> None:
+        """Join what is under way, as `sharing.to_follow` has it: lapsed, only what begins later."""
+        if self.fleet[index].trust is Trust.LAPSED:
+            return
         for fetch in self.fleet[index].fetches:
             fetch.floors.append(self.floor(index, fetch.key, fresh=False))
 
