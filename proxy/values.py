@@ -24,23 +24,20 @@ else:
 
     def valueclass(*, frozen: bool, slots: bool) -> Callable[[type], type]:
         """Make a class a dataclass with equality, and with a hash where it is frozen."""
+        return dataclass(slots=slots, unsafe_hash=frozen)
 
-        def made(cls: type) -> type:
-            new = dataclass(slots=slots, unsafe_hash=frozen)(cls)
-            _FIELDS[new] = _getter([field.name for field in fields(new)])
-            return new
-
-        return made
+    def replace(value: T, /, **changes: object) -> T:
+        """Return a value of a `valueclass` with some fields changed."""
+        kind = type(value)
+        values = _FIELDS.get(kind)
+        if values is None:
+            values = _FIELDS[kind] = _getter([field.name for field in fields(kind)])
+        new = kind(*values(value))
+        for name, changed in changes.items():
+            setattr(new, name, changed)
+        return new
 
     def _getter(names: list[str]) -> Callable[[object], tuple[object, ...]]:
         if len(names) > 1:
             return attrgetter(*names)
         return lambda value: tuple(getattr(value, name) for name in names)
-
-    def replace(value: T, /, **changes: object) -> T:
-        """Return a value of a `valueclass` with some fields changed."""
-        kind = type(value)
-        new = kind(*_FIELDS[kind](value))
-        for name, changed in changes.items():
-            setattr(new, name, changed)
-        return new

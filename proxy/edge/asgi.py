@@ -71,12 +71,9 @@ class Door:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         delivery = Delivery(send, self._stats, self._access, self._corridor.snapshot.name)
         delivery.closing = self.leaving
-        try:
-            if REFUSAL in scope:
-                raise scope[REFUSAL]
-            request = request_of(scope, self._edge)
-        except RequestError as error:
-            await delivery.refuse(refused(scope), error)
+        request = _request(scope, self._edge)
+        if isinstance(request, RequestError):
+            await delivery.refuse(refused(scope), request)
             return
         journey = delivery.journey = self.journeys.begin(scope, request)
         if journey is None:
@@ -88,14 +85,13 @@ class Door:
     async def _answered(
         self, scope: Scope, request: Request, receive: Receive, delivery: Delivery
     ) -> None:
-        try:
-            if request.method == "PURGE" and self.purge_method is not None:
-                delivery.closing |= request.has_body
-                await delivery.deliver(request, await self.purge_method(request))
-                return
-            visit = self._corridor.visit(request)
-        except RequestError as error:
-            await delivery.refuse(request, error)
+        if request.method == "PURGE" and self.purge_method is not None:
+            delivery.closing |= request.has_body
+            await delivery.deliver(request, await self.purge_method(request))
+            return
+        visit = self._visit(request)
+        if isinstance(visit, RequestError):
+            await delivery.refuse(request, visit)
             return
         if b"upgrade" in request.fields:
             delivery.closing = True  # what follows is not HTTP any more, and we did not agree
@@ -117,6 +113,12 @@ class Door:
         work = self._fetched(request, visit, body, delivery)
         await while_connected(work, scope, receive, body)
 
+    def _visit(self, request: Request) -> Visit | RequestError:
+        try:
+            return self._corridor.visit(request)
+        except RequestError as error:
+            return error
+
     def _passage(self, scope: Scope, request: Request, visit: Visit) -> Passage | None:
         """Return the way to another protocol, where client, rule and server agree to it."""
         tunnelling, protocol, opener = self._tunnelling, protocol_of(request), tunnel_opener(scope)
@@ -137,3 +139,13 @@ class Door:
             delivery.closing = True  # 9112 §9.6: the rest of the request is not wanted
             body.finished.set()  # so that whoever watches for the client's end may ask for it
         await delivery.deliver(request, answer)
+
+
+def _request(scope: Scope, edge: Edge) -> Request | RequestError:
+    if REFUSAL in scope:
+        refusal: RequestError = scope[REFUSAL]
+        return refusal
+    try:
+        return request_of(scope, edge)
+    except RequestError as error:
+        return error

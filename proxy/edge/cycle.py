@@ -216,8 +216,9 @@ class Cycle(RequestResponseCycle):
 
     def _contradicted(self) -> None:
         """Take the answer back, or cut it visibly where its head has left (9112 §6.3)."""
-        if self._head is None:
+        left = self._head is None
+        if left:
             self.disconnected = True
             self._wire.cut()
-        self._head, self.response_started = None, self._head is None
+        self._head, self.response_started = None, left
         raise Unsendable("the body is not as long as its Content-Length says")

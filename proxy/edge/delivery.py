@@ -15,6 +15,7 @@ from proxy.edge.requests import Send
 from proxy.engine.answer import Account, Answer, cut, failure, reason_of
 from proxy.engine.journey import Journey
 from proxy.engine.stats import Stats
+from proxy.engine.streams import closing
 from proxy.errors import RequestError, Unsendable, UpstreamError
 from proxy.http import dates
 from proxy.http.message import Line, Request
@@ -38,6 +39,7 @@ class Delivery:
         self._access = access
         self._started = time.perf_counter()
         self._sent = 0
+        self._told: Answer | None = None
         self.closing = False
         self.informer: Informer | None = None
         self.journey: Journey | None = None
@@ -52,22 +54,29 @@ class Delivery:
 
     async def deliver(self, request: Request, answer: Answer) -> None:
         """Send an answer, then count and log it."""
-        account = answer.account
         if self.informer is not None:
             self.informer.over = True
+        self._told = answer
+        try:
+            if answer.stream is None:
+                await self._tell(request, answer)
+            else:
+                await closing(answer.stream, self._tell(request, answer))
+        finally:
+            self.record(request, self._told.status, self._told.account, self._sent)
+
+    async def _tell(self, request: Request, answer: Answer) -> None:
+        """Send an answer, or what is told in its place; note which it was, and how it ended."""
+        instead = None
         try:
             await self._write(request, answer)
         except Unsendable as error:
-            answer = replace(self._instead(answer, error), stream=answer.stream)
-            account = answer.account
-            await self._write(request, replace(answer, stream=None))
+            instead = self._told = self._instead(answer, error)
         except UpstreamError as error:
             # The head is gone; returning without an end makes the server cut the connection.
-            account = cut(account, error)
-        finally:
-            if answer.stream is not None:
-                await answer.stream.aclose()
-            self.record(request, answer.status, account, self._sent)
+            self._told = replace(answer, account=cut(answer.account, error))
+        if instead is not None:
+            await self._write(request, instead)
 
     def record(self, request: Request, status: int, account: Account, sent: int) -> None:
         """Count and log an answered request; `sent` is in bytes of body."""

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.edge.methods import unknown_method
+from proxy.edge.requests import TARGET
 from proxy.errors import (
     BodyTooLarge,
     ExpectationUnmet,
@@ -24,9 +25,6 @@ from proxy.errors import (
     TargetTooLong,
 )
 from proxy.http.target import split_absolute
-
-TARGET: Final = "sidecache.target"
-"""The scope key of the raw request target, bytes."""
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _LINE_OVERHEAD: Final = 4
@@ -63,7 +61,9 @@ class Intake(HttpToolsProtocol, ABC):
     """Bytes since the parser last told of anything; not 0 while a head has begun."""
     received = 0
     """Bytes of the current body as it came, framing and all."""
-    _size = _count = _data = 0
+    _size = 0
+    _count = 0
+    _data = 0
     _codings: tuple[bytes, ...] = ()
     _expectations: tuple[bytes, ...] = ()
     _length: bytes | None = None

@@ -5,9 +5,8 @@ What is ambiguous is refused here (9112 §3.2, §7.1, §11). This module must no
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
-from proxy.edge.intake import TARGET
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.errors import ClientGone, Misdirected, RequestError
 from proxy.http.message import Fields, Request
@@ -17,6 +16,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+TARGET: Final = "sidecache.target"
+"""The scope key of the raw request target, bytes."""
 
 
 def request_of(scope: Scope, edge: Edge = NO_LIMITS_SET) -> Request:

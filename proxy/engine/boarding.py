@@ -5,6 +5,7 @@ form: what is not in the key and not on the rule's pass list does not go forward
 """
 
 from functools import lru_cache, partial
+from typing import Final
 
 from proxy.engine.snapshot import Snapshot
 from proxy.http import hops
@@ -23,6 +24,11 @@ from proxy.rules.labels import Labels
 from proxy.rules.paths import Capture
 from proxy.rules.ruleset import Match, Rule
 from proxy.values import replace, valueclass
+
+LONGEST: Final = 2_048
+"""Bytes of a head that is worth being known."""
+_MOST: Final = 1_024
+"""Requests that are known."""
 
 
 @valueclass(frozen=True, slots=True)
@@ -81,11 +87,6 @@ def board(request: Request, snapshot: Snapshot) -> Boarded:
 class Gangway:
     """Boards requests; one that has come before, under the same rules, is on board already."""
 
-    MOST = 1_024
-    """Requests that are known."""
-    LONGEST = 2_048
-    """Bytes of a head that is worth being known."""
-
     def __init__(self, snapshot: Snapshot) -> None:
         self._open(snapshot)
 
@@ -96,11 +97,11 @@ class Gangway:
         length = len(request.target) + sum(
             [len(name) + len(value) for name, value in request.fields.lines]
         )
-        return board(request, snapshot) if length > self.LONGEST else self._known(request)
+        return board(request, snapshot) if length > LONGEST else self._known(request)
 
     def _open(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._known = lru_cache(maxsize=self.MOST)(partial(board, snapshot=snapshot))
+        self._known = lru_cache(maxsize=_MOST)(partial(board, snapshot=snapshot))
 
 
 def early(boarded: Boarded) -> Bypass | Refuse | None:

@@ -214,9 +214,10 @@ class Corridor:
     async def _landing(self, flight: Flight, ticket: Reader, *, leading: bool) -> Landing:
         try:
             return await flight.wait()
-        except asyncio.CancelledError:
-            await flight.leave(ticket, leading=leading)
-            raise
+        except asyncio.CancelledError as error:
+            left = error
+        await flight.leave(ticket, leading=leading)
+        raise left
 
     async def _arrived(
         self,
@@ -235,7 +236,8 @@ class Corridor:
             try:
                 return await self._delivery.along(Arrival(*parts, leading=collapsed is not True))
             except UpstreamError as error:
-                return await self._last.failed(visit, error)
+                broken = error
+            return await self._last.failed(visit, broken)
         account = self._account(visit, collapsed=collapsed)
         await ticket.aclose()
         match landing:

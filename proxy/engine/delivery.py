@@ -17,7 +17,7 @@ from proxy.engine.flights import Flight, Landed
 from proxy.engine.ports import Coder, Inbound, Transcoder
 from proxy.engine.renditions import NotAcceptable, Rendition, Renditions
 from proxy.engine.retelling import as_read, confirmed, named_alike, not_acceptable, on_the_way
-from proxy.engine.streams import FeedStream, InboundStream, RecodedFeed, RecodedStream
+from proxy.engine.streams import FeedStream, InboundStream, RecodedFeed, RecodedStream, whole
 from proxy.engine.tasks import Tasks
 from proxy.http import hops
 from proxy.http.codings import Coding
@@ -141,10 +141,7 @@ class Delivery:
 
     async def _whole(self, arrival: Arrival) -> Answer:
         """Answer once all is here: coded as it is for everybody after."""
-        try:
-            body = b"".join([chunk async for chunk in arrival.ticket])
-        finally:
-            await arrival.ticket.aclose()
+        body = await whole(arrival.ticket)
         boarded, landed, kept = arrival.boarded, arrival.landed, arrival.flight.kept
         fields = arrival.fields.without({b"age", b"content-length"})
         stored = replace(landed.stored, fields=fields, length=len(body))
@@ -261,7 +258,7 @@ def _rendered(
 def _assembled(pieces: Sequence[Piece] | None, body: bytes) -> bytes | None:
     if pieces is None:
         return None
-    found = [body[piece] if isinstance(piece, slice) else piece for piece in pieces]
+    found = [body[p.start : p.stop] if isinstance(p, slice) else p for p in pieces]
     return found[0] if len(found) == 1 else b"".join(found)
 
 

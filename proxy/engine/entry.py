@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hashlib import blake2b
 from secrets import token_hex
+from typing import Final
 
 from proxy.engine.purge import Born
 from proxy.http.codings import Coding
@@ -11,6 +12,14 @@ from proxy.policy import parts, reuse
 from proxy.policy.stored import Stored
 from proxy.rules.labels import Labels
 from proxy.values import replace, valueclass
+
+MOST_TAGS: Final = 512
+"""Tags of an entry, over all the messages that it was made of."""
+
+CODED_OVERHEAD: Final = 300
+_OVERHEAD: Final = 1_100
+_LINE_OVERHEAD: Final = 260
+"""Bytes of objects around a coded body, an entry and a field line, measured: bounds are honest."""
 
 
 @valueclass(frozen=True, slots=True)
@@ -25,8 +34,6 @@ class Coded:
     mark: bytes
     best: bool = False
 
-    OVERHEAD = 300
-
     @classmethod
     def of(cls, coding: Coding, body: bytes, *, best: bool = False) -> "Coded":
         """Return a body that was coded whole: made of the same bytes it has the same mark."""
@@ -35,7 +42,7 @@ class Coded:
     @property
     def cost(self) -> int:
         """Bytes of memory that it takes."""
-        return self.OVERHEAD + len(self.body)
+        return CODED_OVERHEAD + len(self.body)
 
 
 @valueclass(frozen=True, slots=True)
@@ -56,24 +63,17 @@ class Entry:
     codings: tuple[Coded, ...] = ()
     id: bytes = b""
 
-    OVERHEAD = 1_100
-    LINE_OVERHEAD = 260
-    """Bytes of objects around an entry and a field line, measured: bounds are honest."""
-    MOST_TAGS = 512
-    """Tags of an entry, over all the messages that it was made of."""
-
     @property
     def cost(self) -> int:
         """Bytes of memory that the entry takes while it is at work; at rest they are fewer."""
         head = sum(  # a name is held as it came and in lower case
-            2 * len(name) + len(value) + self.LINE_OVERHEAD for name, value in self.stored.fields
+            2 * len(name) + len(value) + _LINE_OVERHEAD for name, value in self.stored.fields
         )
         selecting = sum(  # comes from clients, so that it has to count
-            len(name) + len(value or b"") + self.LINE_OVERHEAD
-            for name, value in self.stored.selecting
+            len(name) + len(value or b"") + _LINE_OVERHEAD for name, value in self.stored.selecting
         )
         bodies = len(self.body) + sum(each.cost for each in self.codings)
-        return self.OVERHEAD + len(self.text) + self.labels.cost + head + selecting + bodies
+        return _OVERHEAD + len(self.text) + self.labels.cost + head + selecting + bodies
 
     def same_answer(self, other: "Entry") -> bool:
         """Tell whether both are one answer in one state, whatever was coded or purged since."""
@@ -103,7 +103,7 @@ def joined(old: Entry, new: Entry) -> Entry | None:
     labels = new.labels.plus(old.labels.tags)
     if place is None or old.stored.part is None or new.stored.part is None:
         return None
-    if len(labels.tags) > Entry.MOST_TAGS:
+    if len(labels.tags) > MOST_TAGS:
         return None
     body = bytearray(place.length)
     for entry, part in ((old, old.stored.part), (new, new.stored.part)):

@@ -112,9 +112,10 @@ class Fetcher:
             inbound, moment = await self._sent(validation.whole(request), errand)
         try:
             return await self._landed(errand, inbound, moment, flight)
-        except BaseException:  # a client that leaves, too
-            await inbound.aclose()
-            raise
+        except BaseException as error:  # noqa: BLE001 - a client that leaves, too; raised below
+            fault = error
+        await inbound.aclose()
+        raise fault
 
     async def _sent(self, request: Request, errand: Errand) -> tuple[Inbound, Moment]:
         departed = self._clock.now()

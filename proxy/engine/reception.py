@@ -4,7 +4,7 @@ This module must not know whether the answer is kept.
 """
 
 from proxy.engine.boarding import Boarded
-from proxy.engine.entry import Entry
+from proxy.engine.entry import MOST_TAGS, Entry
 from proxy.http import dates, hops
 from proxy.http.message import Head, content_length
 from proxy.policy.reasons import Reason
@@ -43,7 +43,7 @@ def relabelled(boarded: Boarded, entry: Entry, head: Head) -> Labels | None:
     """Return an entry's labels with those that a 304 adds; None where they become too many."""
     own = _told(boarded, head)
     added = None if own is None else entry.labels.plus(own)
-    return None if added is None or len(added.tags) > Entry.MOST_TAGS else added
+    return None if added is None or len(added.tags) > MOST_TAGS else added
 
 
 def _told(boarded: Boarded, head: Head) -> tuple[bytes, ...] | None:

@@ -15,7 +15,7 @@ from proxy.engine.tally import Tally
 from proxy.policy.reasons import Reason
 from proxy.rules.comparison import Finding, finding
 
-BUCKETS: Final = (
+BUCKETS: Final[tuple[float, ...]] = (
     0.0005,
     0.001,
     0.0025,

@@ -4,7 +4,7 @@ Read no faster than the client takes them, but for what is being kept. This modu
 heads.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from proxy.engine.answer import Stream
 from proxy.engine.feed import Feed, Reader
@@ -35,6 +35,22 @@ class FeedStream:
     async def aclose(self) -> None:
         """Leave the feed."""
         await self._reader.aclose()
+
+
+async def whole(reader: Reader) -> bytes:
+    """Return all of a feed once it is here; raises what it ends with."""
+    try:
+        return b"".join([chunk async for chunk in reader])
+    finally:
+        await reader.aclose()
+
+
+async def closing(stream: Stream, work: Awaitable[None]) -> None:
+    """Do what reads a stream, and close it however that ends."""
+    try:
+        await work
+    finally:
+        await stream.aclose()
 
 
 class InboundStream:

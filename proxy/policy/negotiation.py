@@ -44,7 +44,8 @@ def offer(request: Request, accepts: Accepted, status: int, fields: Fields, term
     A client is told that nothing is acceptable only of what it asked to read: what a write has
     done, and what an error has to say, is told in any case.
     """
-    native, compress = applied(fields.all(b"content-encoding")), terms.compress
+    native: Coding | None = applied(fields.all(b"content-encoding"))
+    compress = terms.compress
     as_it_is = (native or Coding.IDENTITY,)
     if native is None:
         return Offer(as_it_is, native, varies=False)

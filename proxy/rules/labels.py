@@ -17,6 +17,9 @@ EVERYTHING: Final = b"*"
 LONGEST: Final = 200
 """Bytes of a tag as it is kept; a longer one stands as its digest."""
 
+TAG_OVERHEAD: Final = 41
+"""Bytes of objects around a tag."""
+
 
 @valueclass(frozen=True, slots=True)
 class Labels:
@@ -25,13 +28,10 @@ class Labels:
     tags: tuple[bytes, ...]
     location: bytes
 
-    TAG_OVERHEAD = 41
-    """Bytes of objects around a tag."""
-
     @property
     def cost(self) -> int:
         """Bytes of memory that they take, but for the objects around all of them."""
-        tags = sum(len(tag) + self.TAG_OVERHEAD for tag in self.tags)
+        tags = sum(len(tag) + TAG_OVERHEAD for tag in self.tags)
         return len(self.location) + tags
 
     def plus(self, tags: Iterable[bytes]) -> "Labels":

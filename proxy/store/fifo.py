@@ -10,6 +10,7 @@ class Link:
     """Whatever can wait in one queue at a time."""
 
     __slots__ = ("newer", "older")
+    __deletable__ = ("newer", "older")  # for mypyc
 
     newer: "Link"
     older: "Link"

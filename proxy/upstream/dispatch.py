@@ -79,13 +79,14 @@ class Dispatcher:
             return await self._anew(call, member, loop)
         try:
             return await self._tried(call, member, connection, loop)
-        except Vanished as vanished:
+        except Vanished as error:
             if not (call.may_repeat and self._may_retry(loop.time())):
                 raise
-            try:
-                return await self._anew(call, await self.members.pick(loop.time()), loop)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                raise vanished from None  # what was sent before may have been done
+            vanished = error
+        try:
+            return await self._anew(call, await self.members.pick(loop.time()), loop)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise vanished from None  # what was sent before may have been done
 
     async def _anew(self, call: Call, member: Member, loop: asyncio.AbstractEventLoop) -> Answered:
         """Try on a new connection."""
@@ -105,13 +106,14 @@ class Dispatcher:
         """Open a connection: to `member`, or to another where that fails."""
         try:
             return member, await self._open(call, member, loop)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            await self.members.reconsider(loop.time())
-            other = None
-            with suppress(httpx.ConnectError):
-                other = await self.members.pick(loop.time(), but=(member,))
-            if other is None or not self._may_retry(loop.time()):
-                raise
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            refused = error
+        await self.members.reconsider(loop.time())
+        other = None
+        with suppress(httpx.ConnectError):
+            other = await self.members.pick(loop.time(), but=(member,))
+        if other is None or not self._may_retry(loop.time()):
+            raise refused
         return other, other.pool.take() or await self._open(call, other, loop)
 
     async def _open(

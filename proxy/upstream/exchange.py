@@ -6,11 +6,12 @@ does not come to a clean end takes its connection with it. This module must not 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Final
 
 import httpx
 
+from proxy.upstream.bodies import Body
 from proxy.upstream.call import Call
 from proxy.upstream.connection import Connection
 from proxy.upstream.faults import EXPIRED, Vanished
@@ -185,7 +186,7 @@ class Exchange:
 
     # inside
 
-    async def _send_with(self, body: AsyncGenerator[bytes, None]) -> ResponseHead:
+    async def _send_with(self, body: Body) -> ResponseHead:
         """Send the body while listening: an answer may come early, and ends the upload then."""
         uploading = self._loop.create_task(self._upload(body))
         try:
@@ -199,24 +200,26 @@ class Exchange:
             raise
         return head
 
-    async def _upload(self, body: AsyncGenerator[bytes, None]) -> None:
-        connection = self._connection
+    async def _upload(self, body: Body) -> None:
         try:
-            async for piece in body:
-                if self._over:
-                    return
-                connection.write(piece)
-                self._sent = self._outgoing.whole
-                if not connection.writable:
-                    self._arm("write")
-                    await connection.drain()
-                self._await_head()
+            await body.carry(self._send_piece)
         except Exception as error:  # noqa: BLE001 - the client's side may fail in any way: told below
             # Once the answer has begun, whoever reads it knows nothing of the request any more.
             late = self._framing is not None
             self._fail(httpx.WriteError("the request's body broke off") if late else error)
-        finally:
-            await body.aclose()
+
+    async def _send_piece(self, piece: bytes) -> bool:
+        """Send a piece of the body, no faster than it is taken; False once it is not wanted."""
+        connection, body = self._connection, self._outgoing.body
+        if self._over:
+            return False
+        connection.write(piece)
+        self._sent = body is None or body.whole
+        if not connection.writable:
+            self._arm("write")
+            await connection.drain()
+        self._await_head()
+        return True
 
     def _await_head(self) -> None:
         """Limit the time to the head, once there is nothing left to send."""

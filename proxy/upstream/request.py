@@ -1,11 +1,12 @@
 """Requests as bytes: a head and a body, written exactly as given or not at all."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
 import httpx
 
 from proxy.http.message import Fields, Line
+from proxy.upstream.bodies import Body
 
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUE: Final = bytes({0x09, *range(0x20, 0x7F), *range(0x80, 0x100)})
@@ -17,11 +18,10 @@ class Outgoing:
     """A request, ready to be sent: `head` and, where there is one, `body` in its framing.
 
     `upgrade` tells that it asks for another protocol (9110 §7.8), `closing` that it wants the
-    connection to end, `whole` that all of it has been handed out. Raises
-    `httpx.LocalProtocolError` for what cannot be sent.
+    connection to end. Raises `httpx.LocalProtocolError` for what cannot be sent.
     """
 
-    __slots__ = ("body", "closing", "head", "method", "upgrade", "whole")
+    __slots__ = ("body", "closing", "head", "method", "upgrade")
 
     def __init__(
         self,
@@ -32,37 +32,18 @@ class Outgoing:
     ) -> None:
         self.method = method
         self.head = _head(method.encode("ascii", "replace"), target, fields.lines)
-        self.body: AsyncGenerator[bytes, None] | None = None
+        self.body: Body | None = None
         options = _options(fields)
         self.upgrade = b"upgrade" in options
         self.closing = b"close" in options
         length, chunked = _length(fields), _chunked(fields)
         if chunked and length is not None:
             raise httpx.LocalProtocolError("both a length and a transfer coding")  # 9112 §6.2
-        self.whole = not (chunked or length)
-        if self.whole:
+        if not (chunked or length):
             return
         if pieces is None:
             raise httpx.LocalProtocolError("there is no body that can be read asynchronously")
-        self.body = self._in_chunks(pieces) if length is None else self._of(length, pieces)
-
-    async def _in_chunks(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        async for piece in pieces:
-            if piece:
-                yield b"%x\r\n%s\r\n" % (len(piece), piece)
-        self.whole = True
-        yield b"0\r\n\r\n"
-
-    async def _of(self, left: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """Yield a body as long as it says; one that is not would shift what follows it."""
-        async for piece in pieces:
-            left -= len(piece)
-            if left < 0:
-                raise httpx.LocalProtocolError("the body is longer than it says")
-            self.whole = not left
-            yield piece
-        if left:
-            raise httpx.LocalProtocolError("the body is shorter than it says")
+        self.body = Body(pieces, length)
 
 
 def _head(method: bytes, target: bytes, lines: Sequence[Line]) -> bytes:

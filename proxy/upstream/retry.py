@@ -1,6 +1,10 @@
 """The retry budget: how many requests may be sent a second time. Time is an argument."""
 
 from dataclasses import dataclass
+from typing import Final
+
+SECONDS: Final = 10.0
+"""How long what was not spent is saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +20,10 @@ class RetryBudget:
 
     __slots__ = ("_at", "_purse", "_terms")
 
-    SECONDS = 10.0
-    """How long what was not spent is saved."""
-
     def __init__(self, terms: RetryTerms) -> None:
         self._terms = terms
         self._at: float | None = None
-        self._purse = terms.floor * self.SECONDS
+        self._purse = terms.floor * SECONDS
 
     def requested(self) -> None:
         """Note a request."""
@@ -30,7 +31,7 @@ class RetryBudget:
 
     def withdraw(self, now: float) -> bool:
         """Pay for a retry; False where it cannot be afforded."""
-        most = self._terms.floor * self.SECONDS + 100 * self._terms.share
+        most = self._terms.floor * SECONDS + 100 * self._terms.share
         earned = self._terms.floor * (now - self._at if self._at is not None else 0.0)
         self._at = now
         self._purse = min(self._purse + earned, most)

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy.edge.intake import TARGET
-from proxy.edge.requests import Message, RequestBody, Scope, departure, request_of
+from proxy.edge.requests import TARGET, Message, RequestBody, Scope, departure, request_of
 from proxy.errors import ClientGone, RequestError
 
 

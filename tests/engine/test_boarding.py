@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from proxy.engine.boarding import Gangway, board, retrieval
+from proxy.engine.boarding import LONGEST, Gangway, board, retrieval
 from proxy.engine.snapshot import Snapshot
 from proxy.errors import RequestError
 from proxy.rules import labels
@@ -98,7 +98,7 @@ def test_other_rules_know_nobody_of_before() -> None:
 
 def test_a_long_head_is_not_worth_being_known() -> None:
     gangway = Gangway(SNAPSHOT)
-    for line in ("A: " + Gangway.LONGEST * "x", "A" * Gangway.LONGEST + ": x"):
+    for line in ("A: " + LONGEST * "x", "A" * LONGEST + ": x"):
         long = ask(line)
         assert gangway.board(long, SNAPSHOT) == board(long, SNAPSHOT)
         assert gangway.board(long, SNAPSHOT) is not gangway.board(long, SNAPSHOT)

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.engine.entry import Entry, joined, with_entry
 from proxy.engine.purge import Born
-from proxy.rules.labels import Labels
+from proxy.rules.labels import TAG_OVERHEAD, Labels
 from tests.engine.scripted import ask
 from tests.policy.cases import at, stored
 
@@ -151,7 +151,7 @@ def test_what_an_upstream_calls_an_answer_costs_too() -> None:
         replace(entry(), labels=LABELS.plus(b"t%4d" % number for number in range(count)))
         for count in (0, 100)
     )
-    assert long.cost - short.cost == 100 * (5 + Labels.TAG_OVERHEAD)
+    assert long.cost - short.cost == 100 * (5 + TAG_OVERHEAD)
 
 
 def test_labels_are_each_there_once() -> None:

@@ -34,7 +34,7 @@ Each guard of the ledger, and what fails without it:
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final, cast
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -107,7 +107,7 @@ def test_what_was_born_before_a_purge_of_its_tag_is_void() -> None:
 def test_what_is_born_here_and_now_is_not_looked_into() -> None:
     ledger = lone(tags(b"a"), prefix(b"/"))
     ledger.apply_alone(tags(b"a"), 3.0)
-    assert ledger.standing(cast("Labels", None), ledger.position) is VALID
+    assert ledger.standing(labels(b"a"), ledger.position) is VALID
     assert ledger.purge(tags(b"a"), 4.0) == 3
     assert ledger.position == born(3)
 

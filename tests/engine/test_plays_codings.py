@@ -9,7 +9,7 @@ import pytest
 
 from proxy.coding.packing import Level, pack
 from proxy.engine import renditions
-from proxy.engine.entry import Coded
+from proxy.engine.entry import CODED_OVERHEAD, Coded
 from proxy.errors import UpstreamBroken
 from proxy.http.codings import Coding
 from proxy.store import memory
@@ -673,5 +673,5 @@ async def test_a_coding_does_not_bring_an_entry_back_that_was_replaced(house: Ho
 def test_a_coding_takes_the_place_of_its_like() -> None:
     one, best = Coded(BR, b"1", b"0"), Coded(BR, b"2", b"1", best=True)
     assert Coded.of(BR, b"x").mark == Coded.of(BR, b"x").mark != Coded.of(BR, b"y").mark
-    assert one.cost == Coded.OVERHEAD + 1
+    assert one.cost == CODED_OVERHEAD + 1
     assert best != one

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy.engine.entry import Entry
+from proxy.engine.entry import MOST_TAGS
 from proxy.engine.purge import Mode
 from proxy.policy.reasons import Reason
 from proxy.rules import labels
@@ -229,7 +229,7 @@ async def test_parts_with_too_many_tags_do_not_join(play: Play) -> None:
         )
         await play.get(f"Range: bytes={n}-{n}")
     assert [e.body for e in play.kept()] == [b"5"]
-    assert len(play.kept()[0].labels.tags) <= Entry.MOST_TAGS
+    assert len(play.kept()[0].labels.tags) <= MOST_TAGS
 
 
 async def test_every_answer_has_the_names_of_its_place(play: Play) -> None:

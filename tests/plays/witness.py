@@ -13,10 +13,9 @@ from unittest.mock import patch
 import httptools
 
 from proxy.edge.delivery import lines_of
-from proxy.edge.intake import TARGET
 from proxy.edge.journeys import Wanted
 from proxy.edge.outgoing import outgoing
-from proxy.edge.requests import request_of
+from proxy.edge.requests import TARGET, request_of
 from proxy.edge.shortcut import Shortcut, Wire
 from proxy.engine.answer import Answer
 from proxy.engine.recall import Asked, Memory
