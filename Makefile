@@ -15,7 +15,7 @@ EXTRAS := --extra otel --extra profile
 
 export PATH := $(CURDIR)/$(VENV)/go:$(PATH)
 
-.PHONY: run test soak fuzz check format docs golden bench image pod compose tools chart lock clean
+.PHONY: run test soak fuzz check format docs golden compiled test-compiled bench image pod compose tools chart lock clean
 
 run: $(VENV)/runs  ## Start the proxy before the example API, or before UPSTREAM=http://host:port
 	@exec $(BIN)/python -m examples.tour --upstream "$(UPSTREAM)" --config "$(CONFIG)" \
@@ -68,6 +68,16 @@ tools:  ## Build helm, kustomize, Kubernetes' admission and Prometheus' parser, 
 chart: tools $(VENV)/ready  ## Test the chart by those programs as well
 	$(BIN)/python -m pytest tests/helm
 
+compiled: $(VENV)/ready  ## Compile what every request passes through, into build/compiled
+	rm -rf build/compiled build/wheel
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/pip wheel -q --disable-pip-version-check \
+	  --no-build-isolation --no-deps -w build/wheel .
+	$(PIP) --no-compile --target build/compiled build/wheel/*.whl
+
+test-compiled: compiled  ## Run on the compiled build all tests of what is compiled
+	COMPILED=1 $(BIN)/pytest -o "pythonpath=build/compiled ." -p no:cacheprovider -n 3 --dist worksteal \
+	  $(addprefix tests/,http policy rules engine store redis upstream edge)
+
 bench: $(VENV)/ready  ## Measure the budgets of speed, beside nginx and Varnish
 	$(BIN)/python -m bench
 
@@ -78,7 +88,7 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew
 	  --no-emit-index-url --no-header pyproject.toml $(EXTRAS) --group dev \
 	  -o .ci/requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --group build -o .ci/requirements-build.lock
+	  --no-emit-index-url --no-header --group compiled -o .ci/requirements-build.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --group run -o .ci/requirements-run.lock
 

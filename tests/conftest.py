@@ -12,6 +12,8 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
+from proxy.engine import corridor
+
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
 
@@ -20,6 +22,11 @@ os.environ["SIDECACHE_DRAIN__DELAY"] = "0s"  # nobody balances before what the t
 # Each of the many processes would compile the proxy anew, and each run all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+COMPILED: Final = "COMPILED" in os.environ
+"""Whether the compiled build is to be tested."""
+if str(corridor.__file__).endswith(".py") == COMPILED:
+    pytest.exit(f"these tests would test {corridor.__file__}", returncode=1)
 
 LONG: Final = ("fleet", "bench")
 """Folders of tests that take many seconds each."""
@@ -33,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Tracing doubles a test's time. It finds nothing in other processes, and what only a lucky
     draw has reached is not covered.
     """
+    if COMPILED:
+        items[:] = [each for each in items if not _changes_the_proxy(each)]
     items.sort(key=lambda item: _folder(item) not in LONG)
     for item in items:
         drawn = is_hypothesis_test(getattr(item, "obj", None))
@@ -68,6 +77,13 @@ def _forget(module: ModuleType) -> None:
     for each in vars(module).values():
         if isinstance(each, type(lru_cache(len))):
             each.cache_clear()
+
+
+def _changes_the_proxy(item: pytest.Item) -> bool:
+    """Tell whether a test sets what is compiled in, and so cannot be set."""
+    code = getattr(getattr(item, "function", None), "__code__", None)
+    own = code.co_varnames[: code.co_argcount] if code else ()
+    return "monkeypatch" in own or item.get_closest_marker("interpreted") is not None
 
 
 def _folder(item: pytest.Item) -> str:

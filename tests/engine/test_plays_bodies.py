@@ -168,6 +168,7 @@ async def test_too_large_by_its_length_is_passed_on_as_the_client_takes_it(play:
     assert play.corridor.flights.marked(play.key().digest, play.clock.now())
 
 
+@pytest.mark.interpreted
 async def test_too_large_by_growth_holds_a_window_and_waits_for_its_reader(play: Play) -> None:
     play.under({"max_body": 1_000_000})
     chunk = b"x" * 100_000

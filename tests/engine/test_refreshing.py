@@ -16,6 +16,8 @@ from tests.engine.house import House
 from tests.engine.scripted import PATIENCE, Play, Reply, reply, settle
 
 FRESH = "Cache-Control: max-age=60"
+pytestmark = pytest.mark.interpreted  # see `quickly`
+
 TAGGED = (FRESH, 'ETag: "1"', "Surrogate-Key: one")
 
 

@@ -1,0 +1,70 @@
+"""The compiled build: what keeps its meaning in it, and that what counts is among that."""
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+
+HOT: Final = (
+    *("edge/protocol.py", "edge/intake.py", "edge/cycle.py", "edge/lane.py", "edge/asgi.py"),
+    *("engine/corridor.py", "engine/boarding.py", "engine/fetch.py", "engine/delivery.py"),
+    *("engine/flights.py", "engine/feed.py", "engine/shelf.py", "engine/ledger.py"),
+    *("policy/admission.py", "policy/reuse.py", "policy/shaping.py", "policy/negotiation.py"),
+    *("rules/ruleset.py", "rules/keys.py", "http/message.py", "store/memory.py"),
+    *("store/redis/entries.py", "store/redis/lookups.py"),
+    *("upstream/dispatch.py", "upstream/exchange.py", "upstream/connection.py"),
+    *("upstream/parser.py", "upstream/head.py", "upstream/pool.py", "upstream/gateway.py"),
+)
+
+MEANING: Final = {
+    "plain": ("def f() -> None: ...", True),
+    "waits": ("async def f(): await g()", True),
+    "waits in try": ("async def f():\n try: await g()\n except OSError: pass", True),
+    "waits behind": ("async def f():\n try: await g()\n except OSError: pass\n await h()", True),
+    "waits in else": ("async def f():\n try: g()\n except OSError: pass\n else: await h()", True),
+    "follows": ("async def f():\n async for x in g(): h(x)", True),
+    "generates": ("def f(): yield 1", True),
+    "waits in except": ("async def f():\n try: g()\n except OSError: await h()", False),
+    "waits in finally": ("async def f():\n try: g()\n finally: await h()", False),
+    "deep in finally": ("async def f():\n try: g()\n finally:\n  if x: y(await h())", False),
+    "follows in finally": (
+        "async def f():\n try: g()\n finally:\n  async for x in h(): pass",
+        False,
+    ),
+    "lists in finally": ("async def f():\n try: g()\n finally:\n  [x async for x in h()]", False),
+    "async with": ("async def f():\n async with g(): pass", False),
+    "groups": ("async def f():\n try: g()\n except* OSError: pass", False),
+    "generates asynchronously": ("async def f(): yield 1", False),
+    "a model": ("from pydantic import BaseModel", False),
+    "a struct": ("import msgspec", False),
+    "of a package": ("from pydantic.fields import Field", False),
+}
+
+
+@pytest.fixture(scope="module")
+def compiled() -> ModuleType:
+    spec = spec_from_file_location("compiled", ROOT / ".ci" / "compiled.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("source", "meaning"), MEANING.values(), ids=MEANING)
+def test_what_keeps_its_meaning(compiled: ModuleType, source: str, *, meaning: bool) -> None:
+    assert compiled.compilable(source) is meaning
+
+
+def test_what_every_request_passes_through_is_compiled(compiled: ModuleType) -> None:
+    found = {str(path.relative_to("proxy")) for path in compiled.modules(ROOT)}
+    assert not set(HOT) - found
+
+
+def test_every_exception_is_there_and_would_be_compiled_without(compiled: ModuleType) -> None:
+    for name in compiled.INTERPRETED:
+        assert compiled.compilable((ROOT / "proxy" / name).read_text()), name
