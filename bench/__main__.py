@@ -13,6 +13,7 @@ from typing import Final
 
 from bench import (
     budget_report,
+    build,
     coding,
     coding_report,
     cpu,
@@ -39,6 +40,8 @@ Cases = list[dict[str, object]]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a suite; return the exit code: 1 for a failure, 2 for a missing tool, 130 if stopped."""
     options = _parser().parse_args(arguments)
+    if not options.interpreted:
+        build.enter(sys.argv[1:] if arguments is None else arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
@@ -161,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("suite", nargs="?", default=_BUDGETS, choices=suites, help="which cases")
     parser.add_argument("--rounds", type=_between(int, 1, 1000), default=5, metavar="N")
     parser.add_argument("--seconds", type=_between(float, 0.2, 3600), metavar="S")
+    parser.add_argument(
+        "--interpreted", action="store_true", help="measure the source as it is, not compiled"
+    )
     parser.add_argument("--json", type=_new_file, metavar="FILE", help="write all figures there")
     return parser
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench import cpu
+from bench import build, cpu
 from bench.asked import Asked
 from bench.bodies import SIZES, body
 from bench.child import Cores, Place, last_line, started
@@ -38,7 +38,7 @@ _NGINX: Final[Mapping[str, str]] = {
 }
 """nginx's directives, by name."""
 
-_ENVIRON: Final = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+_ENVIRON: Final = os.environ | {"PYTHONPATH": build.path()}
 
 _CONNECTIONS: Final = 4
 _SHARE: Final = 0.2

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from bench import build
 from bench.child import Cores
 
 _PACKAGES: Final = (
@@ -33,6 +34,7 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)+")
 def facts(cores: Cores) -> dict[str, object]:
     """Return date, machine and versions as plain data."""
     return {
+        "build": build.kind(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
             "system": platform.platform(),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from bench import build
 from bench.asked import Asked
 from bench.child import Place, last_line, started
 from bench.errors import BenchError
@@ -20,14 +21,13 @@ from bench.ports import free_port
 from bench.probe import expect, is_up
 from bench.valkey import store
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _START: Final = 20.0
 """Seconds that a server is given to answer its first request."""
 
 TOKEN: Final = "a-token-for-the-bench"  # noqa: S105 - of the bench's own processes
 
 _SIDECACHE_ENVIRON: Final = {
-    "PYTHONPATH": str(_ROOT),
+    "PYTHONPATH": build.path(),
     "SIDECACHE_LOG__ACCESS": "off",
     "SIDECACHE_DRAIN__DELAY": "0s",
     "SIDECACHE_ADMIN_TOKEN": TOKEN,
@@ -94,7 +94,7 @@ class Server:
 def origin(place: Place) -> AbstractContextManager[Server]:
     """Run the origin."""
     port = free_port()
-    environ = os.environ | {"PYTHONPATH": str(_ROOT)}
+    environ = os.environ | {"PYTHONPATH": build.path()}
     command = [sys.executable, "-m", "bench.origin", str(port)]
     return _serving("origin", command, port, place, environ)
 

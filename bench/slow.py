@@ -17,6 +17,7 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Any, Final
 
+from bench import build
 from bench.asked import Asked
 from bench.child import Cores, Place, last_line, started
 from bench.errors import BenchError
@@ -59,7 +60,6 @@ WAYS: Final[Mapping[str, Way | None]] = {
     "all at once": Way(0.05),
 }
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _GRACE: Final = 2 * PATIENCE
 
 
@@ -132,7 +132,7 @@ class _Bench:
 
     def _child(self, name: str, *words: float) -> Any:  # noqa: ANN401 - see `started`
         command = [sys.executable, "-m", f"bench.{name}", *map(str, words)]
-        return started(command, name, self.place, {"PYTHONPATH": str(_ROOT)})
+        return started(command, name, self.place, {"PYTHONPATH": build.path()})
 
     def _told(self, name: str, process: "Popen[bytes]") -> Any:  # noqa: ANN401 - JSON
         try:

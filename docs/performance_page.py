@@ -27,7 +27,9 @@ _CONDITIONS: Final = """
 Load is made by wrk over 64 keep-alive connections of the loopback, with bodies of 1 KiB unless the
 case says otherwise. The server has one core, load and upstream have another. Before the first
 round each server has a moment of the same load. All run as they come, but that nginx has one
-worker, and that neither nginx nor Sidecache writes an access log.
+worker, and that neither nginx nor Sidecache writes an access log. Sidecache is the
+[compiled build](tuning.md#the-compiled-build), as in its image; `python -m bench --interpreted`
+measures the source as it is.
 """
 
 _AGAIN: Final = """
@@ -61,8 +63,9 @@ def _where(results: Mapping[str, Any]) -> Iterator[str]:
     day, _, _ = results["date"].partition("T")
     cores, cpu, system = (machine[name] for name in ("cores", "cpu", "system"))
     yield f"\nMeasured on {day} on {cores} cores of {cpu}, {system},\n"
-    yield f"in {results['rounds']} rounds of {results['seconds']:g} s; the load average was"
-    yield f" {machine['load_average']:.1f} at the beginning.\n"
+    yield f"with the {results['build']} build, in {results['rounds']} rounds"
+    yield f" of {results['seconds']:g} s; the load average was {machine['load_average']:.1f}"
+    yield " at the beginning.\n"
     told = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
     yield f"Versions: {told}.\n"
 

@@ -120,7 +120,7 @@ def test_without_a_suite_the_budgets_are_measured_and_kept(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     budgets = fixed(FIGURES, NGINX), BROKEN
     monkeypatch.setattr(command, "measured", lambda plan, cores: measured(plan, cores, budgets))
-    assert command.main(["--rounds", "2"]) == 1
+    assert command.main(["--interpreted", "--rounds", "2"]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines()[1].split()[:4] == ["hit", "1.25", "x", "nginx"]
     assert err == "bench: some cases failed: broken\n"
@@ -135,7 +135,12 @@ def test_without_a_suite_the_budgets_are_measured_and_kept(
 def results(*found: Finding) -> dict[str, object]:
     machine = {"cores": 2, "cpu": "a core", "system": "Linux", "load_average": 0.5}
     outcome = Outcome(BUDGETS[0], found, {})
-    head = {"date": "2026-01-02T03:04:05", "machine": machine, "versions": {"nginx": "1.22.1"}}
+    head = {
+        "build": "compiled",
+        "date": "2026-01-02T03:04:05",
+        "machine": machine,
+        "versions": {"nginx": "1.22.1"},
+    }
     return head | {"rounds": 5, "seconds": 3.0, "cases": [budget_report.data(outcome)]}
 
 

@@ -21,7 +21,7 @@ needs_wrk = pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not insta
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "bench", *arguments]
+    return [sys.executable, "-m", "bench", "--interpreted", *arguments]
 
 
 def run(
