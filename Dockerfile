@@ -1,12 +1,20 @@
-# The image of Sidecache: wheels of the lock file on a slim base, no compiler, no pip, no root.
+# The image of Sidecache, compiled: wheels of the lock file on a slim base, no compiler, no pip, no
+# root.
 #
 #   docker build -t sidecache .
 #   docker run --read-only -p 8080:8080 -e SIDECACHE_UPSTREAM__URL=http://api:8000 sidecache
 #
-# BASE is any image with Python >= 3.11 as `python3` and its `venv`, the same for both stages.
+# BASE is any image with Python >= 3.11 as `python3` and its `venv`, the same for both stages. With
+# COMPILED=false the proxy stays as it is, which needs neither Debian nor a compiler, and is slower.
 ARG BASE=python:3.14-slim
 
 FROM ${BASE} AS build
+ARG COMPILED=true
+# hadolint ignore=DL3008
+RUN test "$COMPILED" != true || { apt-get update \
+ && apt-get install -y --no-install-recommends gcc libc6-dev \
+      "$(test -e /usr/bin/python3 && echo python3-dev || echo gcc)" \
+ && rm -rf /var/lib/apt/lists/*; }
 WORKDIR /src
 COPY .ci/requirements.lock .ci/requirements-build.lock .ci/
 RUN python3 -m venv /tools \
@@ -16,10 +24,14 @@ RUN python3 -m venv /tools \
  && /tools/bin/pip --python /opt/sidecache/bin/python install --no-cache-dir --no-compile \
       --only-binary :all: --require-hashes --no-deps -r .ci/requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY .ci/compiled.py .ci/
 COPY proxy proxy
+# The compiler of types has to see the packages that the proxy uses.
+ENV HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILED}
 # Bytecode is made here, since a read-only root takes none later; by hash, so that it is the same
 # whenever it is made.
-RUN /tools/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps -w /wheels . \
+RUN PYTHONPATH=$(echo /opt/sidecache/lib/python3*/site-packages) \
+      /tools/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps -w /wheels . \
  && /tools/bin/pip --python /opt/sidecache/bin/python install --no-cache-dir --no-compile \
       --no-deps --no-index /wheels/*.whl \
  && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/sidecache/lib
