@@ -64,8 +64,8 @@ class Idlers:
             self.wrong.append(f"{kind} {number}: ended after {seconds:.3f} s")
 
     async def _silent(self, _: int) -> float:
+        began = monotonic()  # before the proxy knows of it
         async with connected(self._port) as client:
-            began = monotonic()
             if said := await client.ended():
                 self.wrong.append(f"silent: {said!r}")
             return monotonic() - began
