@@ -26,8 +26,7 @@ RUN python3 -m venv /tools \
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY .ci/compiled.py .ci/
 COPY proxy proxy
-# The compiler of types has to see the packages that the proxy uses.
-ENV HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILED}
+ENV HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILED} SIDECACHE_PYTHON=/opt/sidecache/bin/python
 # Bytecode is made here, since a read-only root takes none later; by hash, so that it is the same
 # whenever it is made.
 RUN PYTHONPATH=$(echo /opt/sidecache/lib/python3*/site-packages) \

@@ -2,12 +2,14 @@
 
     HATCH_BUILD_HOOK_ENABLE_CUSTOM=true pip wheel --no-build-isolation --no-deps .
 
-It needs a C compiler and Python's headers. Without that variable the wheel is Python alone, as is
-an editable installation. Both behave alike, and the tests run on both.
+It needs a C compiler and Python's headers; SIDECACHE_PYTHON is the Python that has the packages
+which the proxy uses, where that is not the one that builds. Without the first variable the wheel
+is Python alone, as is an editable installation. Both behave alike, and the tests run on both.
 """
 
 import ast
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -54,8 +56,15 @@ def extensions(root: Path, build: Path) -> list[Path]:
     from setuptools.command.build_ext import build_ext  # noqa: PLC0415
 
     os.chdir(root)
+    python = os.environ.get("SIDECACHE_PYTHON", sys.executable)
     made = mypycify(
-        ["--config-file", "pyproject.toml", *map(str, modules(root))],
+        [
+            "--config-file",
+            "pyproject.toml",
+            "--python-executable",
+            python,
+            *map(str, modules(root)),
+        ],
         target_dir=str(build / "c"),
         group_name="sidecache",
         multi_file=True,
