@@ -31,8 +31,8 @@ INTERPRETED: Final = {
 }
 """Modules that mypyc does not take, and why."""
 
-_REFLECTED: Final = ("pydantic", "msgspec")
-"""Libraries that look at the classes of those who import them."""
+_REFLECTED: Final = frozenset({"pydantic", "pydantic.fields", "msgspec"})
+"""Modules that look at the classes of those who import them."""
 
 
 class CompiledBuild(BuildHookInterface[Any]):
@@ -81,8 +81,13 @@ def extensions(root: Path, build: Path) -> list[Path]:
 def modules(root: Path) -> Iterator[Path]:
     """Yield the modules that are compiled, relative to `root`."""
     for room in ROOMS:
-        for path in sorted((root / "proxy" / room).glob("[!_]*.py")):
-            if f"{room}/{path.name}" not in INTERPRETED and compilable(path.read_text()):
+        for path in sorted((root / "proxy" / room).glob("*.py")):
+            name = f"{room}/{path.name}"
+            if (
+                path.name != "__init__.py"
+                and name not in INTERPRETED
+                and compilable(path.read_text())
+            ):
                 yield path.relative_to(root)
 
 
@@ -96,9 +101,7 @@ def compilable(source: str) -> bool:
     nodes = list(ast.walk(ast.parse(source)))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    if any(name.partition(".")[0] in _REFLECTED for name in names):
-        return False
-    return not any(_waits_while_handling(node) for node in nodes)
+    return names.isdisjoint(_REFLECTED) and not any(_waits_while_handling(node) for node in nodes)
 
 
 def _waits_while_handling(node: ast.AST) -> bool:

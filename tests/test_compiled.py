@@ -41,6 +41,7 @@ MEANING: Final = {
     "generates asynchronously": ("async def f(): yield 1", False),
     "a model": ("from pydantic import BaseModel", False),
     "a struct": ("import msgspec", False),
+    "a codec": ("from msgspec.msgpack import Decoder", True),
     "of a package": ("from pydantic.fields import Field", False),
 }
 

@@ -4,8 +4,8 @@ What is ambiguous is refused here (9112 §3.2, §7.1, §11). This module must no
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Self
 
 from proxy.edge.limits import NO_LIMITS_SET, Edge
 from proxy.errors import ClientGone, Misdirected, RequestError
@@ -94,7 +94,10 @@ class RequestBody:
         self._receive = receive
         self.finished = asyncio.Event()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
         while not self.finished.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -103,7 +106,8 @@ class RequestBody:
                 self.finished.set()
             chunk: bytes = message.get("body", b"")
             if chunk:
-                yield chunk
+                return chunk
+        raise StopAsyncIteration
 
 
 async def departure(receive: Receive, body: RequestBody | None) -> None:

@@ -13,22 +13,20 @@ from dataclasses import fields
 from enum import Enum
 from operator import attrgetter
 from struct import Struct
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
-from msgspec import Meta
+from msgspec.msgpack import Decoder, Encoder
 from xxhash import xxh3_128
 
 from proxy.engine.entry import Coded, Entry
 from proxy.engine.purge import Born
 from proxy.http._grammar import is_token
 from proxy.http.cache_control import Directives
-from proxy.http.codings import Coding
 from proxy.http.message import Fields, Line
 from proxy.http.validators import EntityTag
-from proxy.policy.reasons import Reason
 from proxy.policy.stored import Lifetime, Selecting, Stored
 from proxy.rules.labels import Labels
+from proxy.store.metadata import Members, Metadata
 
 VERSION: Final = 2
 """To be raised whenever the same bytes would mean something else."""
@@ -38,9 +36,6 @@ LARGEST: Final = 64 * 1_048_576
 
 ID_SIZE: Final = 16
 """Bytes of what tells an entry from all others; scripts look at it without reading the rest."""
-
-MOST: Final = 1_000
-"""Field lines, tags, selecting fields, members of an index; a value with more is nothing."""
 
 
 class Kind(Enum):
@@ -62,58 +57,12 @@ _KINDS: Final = {_START.pack(_MAGIC, VERSION, k.value): k for k in (Kind.ENTRY, 
 _REST: Final = _START.size + ID_SIZE + 16
 _METADATA: Final = _REST + _SIZE.size
 
-_Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
-_Status = Annotated[int, Meta(ge=100, le=599)]
-_Seconds = int | None
-_Names = Annotated[frozenset[bytes], Meta(max_length=MOST)]
-_Lines = Annotated[tuple[Line, ...], Meta(max_length=MOST)]
-_Selecting = Annotated[Selecting, Meta(max_length=MOST)]
-_Tags = Annotated[tuple[bytes, ...], Meta(max_length=MOST)]
-_Codings = Annotated[tuple[tuple[Coding, bytes, bool, int], ...], Meta(max_length=len(Coding))]
-"""Of each coding its mark, whether it is the best, and its length."""
-_Members = Annotated[tuple[_Selecting, ...], Meta(max_length=MOST)]
-_Said = tuple[
-    _Seconds, _Seconds, _Seconds, _Seconds, _Seconds, _Seconds, bool, bool, _Names, _Names,
-    bool, bool, bool, bool, bool, bool, bool, bool,
-]  # fmt: skip
-"""The fields of Directives in their order."""
-
 _said: Final = attrgetter(*(field.name for field in fields(Directives)))
 
 
-class _Metadata(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
-    """All of an entry but its body; times are those of the clock that all replicas share."""
-
-    text: bytes
-    location: bytes
-    tags: _Tags
-    epoch: bytes
-    sequence: int
-    status: _Status
-    lines: _Lines
-    directives: _Said
-    selecting: _Selecting
-    varies: bool
-    etag: tuple[bytes, bool] | None
-    last_modified: int | None
-    date: int
-    request_time: _Finite
-    response_time: _Finite
-    age_on_arrival: _Finite
-    lifetime: tuple[_Finite, Reason, str]
-    stale_while_revalidate: _Finite
-    stale_if_error: _Finite
-    shareable: bool
-    length: int
-    overdue: bool
-    stale_since: _Finite | None
-    own_etag: bool
-    codings: _Codings
-
-
-_ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
-_ENTRY: Final = msgspec.msgpack.Decoder(_Metadata)
-_INDEX: Final[msgspec.msgpack.Decoder[tuple[Selecting, ...]]] = msgspec.msgpack.Decoder(_Members)
+_ENCODER: Final = Encoder(order="deterministic")
+_ENTRY: Final = Decoder(Metadata)
+_INDEX: Final[Decoder[tuple[Selecting, ...]]] = Decoder(Members)
 
 
 def kind(value: bytes) -> Kind:
@@ -165,13 +114,14 @@ def decode_index(value: bytes) -> tuple[Selecting, ...] | None:
 # The envelope
 
 
-ID_AT: Final = slice(_START.size, _START.size + ID_SIZE)
+ID_START: Final = _START.size
+ID_STOP: Final = ID_START + ID_SIZE
 """Where the id stands in a value."""
 
 
 def id_of(value: bytes) -> bytes:
     """Return the id of the entry that a value holds; empty where it has none."""
-    return value[ID_AT].rstrip(b"\0")
+    return value[ID_START:ID_STOP].rstrip(b"\0")
 
 
 def _sealed(of: Kind, metadata: bytes, *bodies: bytes, own: bytes = b"") -> bytes:
@@ -185,7 +135,7 @@ def _opened(value: bytes, wanted: Kind) -> tuple[bytes, bytes] | None:
     if kind(value) is not wanted:
         return None
     rest = memoryview(value)[_REST:]
-    if _checksum(value[: ID_AT.stop], rest) != value[ID_AT.stop : _REST]:
+    if _checksum(value[:ID_STOP], rest) != value[ID_STOP:_REST]:
         return None
     end = _METADATA + _SIZE.unpack_from(value, _REST)[0]
     return (value[_METADATA:end], value[end:]) if end <= len(value) else None
@@ -201,9 +151,9 @@ def _checksum(*pieces: bytes | memoryview) -> bytes:
 # The metadata
 
 
-def _metadata(entry: Entry, offset: float) -> _Metadata:
+def _metadata(entry: Entry, offset: float) -> Metadata:
     stored, etag, lifetime = entry.stored, entry.stored.etag, entry.stored.lifetime
-    return _Metadata(
+    return Metadata(
         text=entry.text,
         location=entry.labels.location,
         tags=entry.labels.tags,
@@ -232,7 +182,7 @@ def _metadata(entry: Entry, offset: float) -> _Metadata:
     )
 
 
-def _entry(metadata: _Metadata, body: bytes, offset: float, own: bytes) -> Entry:
+def _entry(metadata: Metadata, body: bytes, offset: float, own: bytes) -> Entry:
     if not _sound(metadata, body):
         raise ValueError("no answer of this proxy")
     labels = Labels(metadata.tags, metadata.location)
@@ -241,14 +191,14 @@ def _entry(metadata: _Metadata, body: bytes, offset: float, own: bytes) -> Entry
     return Entry(metadata.text, _stored(metadata, offset), plain, labels, born, codings, own)
 
 
-def _codings(metadata: _Metadata, body: bytes) -> Iterator[Coded]:
+def _codings(metadata: Metadata, body: bytes) -> Iterator[Coded]:
     start = metadata.length
     for coding, mark, best, length in metadata.codings:
         yield Coded(coding, body[start : start + length], mark, best)
         start += length
 
 
-def _sound(metadata: _Metadata, body: bytes) -> bool:
+def _sound(metadata: Metadata, body: bytes) -> bool:
     """Tell whether this could have been written here, whatever its checksum says."""
     return (
         metadata.status in _KEPT
@@ -267,7 +217,7 @@ def _lines_are_sound(lines: tuple[Line, ...]) -> bool:
     return named and not _BREAKING.search(b"".join([value for _, value in lines]))
 
 
-def _stored(metadata: _Metadata, offset: float) -> Stored:
+def _stored(metadata: Metadata, offset: float) -> Stored:
     etag, stale_since = metadata.etag, metadata.stale_since
     return Stored(
         status=metadata.status,

@@ -12,67 +12,24 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
-import msgspec
+from msgspec.msgpack import Decoder, Encoder
 
 from proxy.engine.entry import Coded, Entry
-from proxy.engine.purge import Born
 from proxy.http.cache_control import Directives
-from proxy.http.codings import Coding
-from proxy.http.message import Fields, Line
+from proxy.http.message import Fields
 from proxy.http.ranges import ContentRange
 from proxy.http.validators import EntityTag
-from proxy.policy.reasons import Reason
-from proxy.policy.stored import Lifetime, Selecting, Stored
+from proxy.policy.stored import Lifetime, Stored
 from proxy.rules.labels import Labels
+from proxy.store.metadata import Head, SaidAtRest
 
 Packed = tuple[bytes, ...]
 """Of each entry its head, its body as it is, and the body in each other coding, all in a row."""
 
-_Number = int | float
-"""So that a whole number of seconds stays one."""
-
-
-class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """All of an entry but its bodies."""
-
-    text: bytes
-    id: bytes
-    location: bytes
-    tags: tuple[bytes, ...]
-    born: Born
-    codings: tuple[tuple[Coding, bytes, bool], ...]
-    status: int
-    lines: tuple[Line, ...]
-    directives: bytes
-    selecting: Selecting
-    varies: bool
-    etag: tuple[bytes, bool] | None
-    last_modified: int | None
-    date: int
-    request_time: _Number
-    response_time: _Number
-    age_on_arrival: _Number
-    lifetime: tuple[_Number, Reason, str]
-    stale_while_revalidate: _Number
-    stale_if_error: _Number
-    shareable: bool
-    length: int
-    part: tuple[int, int, int | None] | None
-    overdue: bool
-    stale_since: _Number | None
-    own_etag: bool
-
-
-_Said = tuple[
-    int | None, int | None, int | None, int | None, int | None, int | None, bool, bool,
-    frozenset[bytes], frozenset[bytes], bool, bool, bool, bool, bool, bool, bool, bool,
-]  # fmt: skip
-"""The fields of Directives in their order."""
-
 _said: Final = attrgetter(*(field.name for field in fields(Directives)))
-_SAID: Final = msgspec.msgpack.Decoder(_Said)
-_HEAD: Final = msgspec.msgpack.Decoder(_Head)
-_encode: Final = msgspec.msgpack.Encoder().encode
+_SAID: Final = Decoder(SaidAtRest)
+_HEAD: Final = Decoder(Head)
+_encode: Final = Encoder().encode
 
 
 def pack(entry: Entry) -> Packed:
@@ -92,10 +49,10 @@ def size(entry: Entry) -> int:
     return 2 + len(entry.codings)
 
 
-def _head(entry: Entry) -> _Head:
+def _head(entry: Entry) -> Head:
     stored, labels = entry.stored, entry.labels
     etag, lifetime, part = stored.etag, stored.lifetime, stored.part
-    return _Head(
+    return Head(
         entry.text,
         entry.id,
         labels.location,
@@ -125,7 +82,7 @@ def _head(entry: Entry) -> _Head:
     )
 
 
-def _entry(head: _Head, bodies: Iterator[bytes]) -> Entry:
+def _entry(head: Head, bodies: Iterator[bytes]) -> Entry:
     """Return an entry, and take from `bodies` those that are its own."""
     return Entry(
         head.text,
@@ -138,7 +95,7 @@ def _entry(head: _Head, bodies: Iterator[bytes]) -> Entry:
     )
 
 
-def _stored(head: _Head) -> Stored:
+def _stored(head: Head) -> Stored:
     return Stored(
         head.status,
         Fields(head.lines),

@@ -16,7 +16,16 @@ from proxy.engine.entry import Entry
 from proxy.engine.ports import Held
 from proxy.errors import StoreError
 from proxy.policy.stored import Selecting
-from proxy.store.codec import ID_AT, Kind, decode, decode_index, encode, encode_index, kind
+from proxy.store.codec import (
+    ID_START,
+    ID_STOP,
+    Kind,
+    decode,
+    decode_index,
+    encode,
+    encode_index,
+    kind,
+)
 from proxy.store.redis.client import Client
 from proxy.store.redis.clock import SharedClock
 from proxy.store.redis.keyspace import Keyspace
@@ -179,7 +188,7 @@ class RedisEntries:
 
     async def _replace(self, key: bytes, entry: Entry) -> None:
         with suppress(StoreError):
-            args: tuple[Argument, ...] = (ID_AT.start, ID_AT.stop - 1, entry.id)
+            args: tuple[Argument, ...] = (ID_START, ID_STOP - 1, entry.id)
             value = self._encoded(entry)
             await self._link.call(lambda client: _RECODE.run(client, (key,), (*args, value)))
 
