@@ -76,7 +76,7 @@ compiled: $(VENV)/ready  ## Compile what every request passes through, into buil
 
 test-compiled: compiled  ## Run on the compiled build all tests of what is compiled
 	COMPILED=1 $(BIN)/pytest -o "pythonpath=build/compiled ." -p no:cacheprovider -n 3 --dist worksteal \
-	  $(addprefix tests/,http policy rules engine store redis upstream edge)
+	  $(addprefix tests/,http policy rules engine store redis upstream edge plays costs clients)
 
 bench: $(VENV)/ready  ## Measure the budgets of speed, beside nginx and Varnish
 	$(BIN)/python -m bench

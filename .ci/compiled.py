@@ -20,6 +20,7 @@ ROOMS: Final = ("http", "policy", "rules", "engine", "store", "store/redis", "up
 """Rooms of `proxy/` that are compiled."""
 
 INTERPRETED: Final = {
+    "edge/shortcut.py": "the tests' witness stands in it",
     "engine/lonelog.py": "it deletes an argument",
     "engine/naive.py": "tests and `sidecache explain` replace parts of it",
     "engine/ports.py": "protocols that can be checked at run time",

@@ -66,5 +66,6 @@ def _counting(function: Any, counts: Counter[str], each: Any = lambda _: 1) -> A
     return counting
 
 
+@pytest.mark.interpreted
 def test_twice_as_many_operations_and_rules_are_twice_the_work() -> None:
     assert counted(160) <= 2.1 * counted(80)
