@@ -282,6 +282,18 @@ async def test_an_opening_during_the_probe_is_not_lost(valkey: RedisServer) -> N
         assert await do(link, "SET", "a", "b")
 
 
+async def test_the_end_closes_who_has_just_been_replaced(valkey: RedisServer) -> None:
+    """The task that would have is cancelled before it begins."""
+    link = Link(parse(valkey.url))
+    link.start()
+    await eventually(lambda: link.usable)
+    first = link._client  # noqa: SLF001 - held, lest it be closed for want of a holder
+    assert await link._probe()  # noqa: SLF001 - as after a lost connection
+    await link.aclose()
+    await eventually(lambda: valkey.run("CLIENT", "LIST").count(b"\n") == 1)  # who asks
+    del first
+
+
 async def test_the_end_sees_calls_through(valkey: RedisServer) -> None:
     async with open_link(valkey.url) as link:
         call = asyncio.create_task(do(link, "BLPOP", "list", 5))

@@ -76,6 +76,8 @@ class Link:
         self._complaint = ""
         self._slots = asyncio.Semaphore(connections)
         self._client: Client | None = None
+        self._retired: set[Client] = set()
+        """Who is closed in a moment, or at the end: a task that is cancelled may never begin."""
         self._calls: set[asyncio.Task[object]] = set()
         self._lost = asyncio.Event()
         self._closing = False
@@ -95,10 +97,10 @@ class Link:
         self._closing = True
         self._lost.set()
         await self._tasks.aclose()
-        client, self._client = self._client, None
+        last, self._client = self._client, None
         await asyncio.gather(*self._calls, return_exceptions=True)
-        if client is not None:
-            await _quietly(client)
+        clients = self._retired if last is None else self._retired | {last}
+        await asyncio.gather(*map(_quietly, clients))
 
     async def call(self, operation: Callable[[Client], Awaitable[T]]) -> T:
         """Return what `operation` makes of a client.
@@ -201,6 +203,7 @@ class Link:
             raise
         last, self._client = self._client, client
         if last is not None:
+            self._retired.add(last)
             self._tasks.hold(asyncio.create_task(self._retire(last)))
         if self.breaker.state is State.OPEN:
             self.breaker.close()
@@ -221,10 +224,9 @@ class Link:
 
     async def _retire(self, client: Client) -> None:
         """Close a client once its last call must have ended."""
-        try:
-            await asyncio.sleep(self._timeout)
-        finally:
-            await _quietly(client)
+        await asyncio.sleep(self._timeout)
+        await _quietly(client)
+        self._retired.discard(client)
 
 
 async def _ping(client: Client) -> None:
