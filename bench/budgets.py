@@ -91,15 +91,15 @@ BUDGETS: Final = (
         Case("miss stored", "/miss/", unique=True, upstream=True, settling=1.0),
         Bound(more=200, beside="nginx"),
         how="Another target each time; the upstream's own CPU is not counted.",
-        why="Two tasks run for it, in an interpreter: the request, and the fetch, which goes on"
-        " without its client and which others may share.",
+        why="Two tasks run for it: the request, and the fetch, which goes on without its client and"
+        " which others may share.",
     ),
     _costing(
         Case("pass-through", "/no-store/1", upstream=True, settling=1.0),
         Bound(more=160, beside="nginx"),
         how="The upstream says `no-store`, so each request is fetched for itself.",
-        why="An interpreter is a server for it and a client: as many calls as for a miss, but for"
-        " those that keep the answer.",
+        why="It takes a server and a client: as many calls as for a miss, but for those that keep"
+        " the answer.",
     ),
     _costing(
         Case("100 KB hit", "/100k/1", settling=1.0),
