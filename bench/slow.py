@@ -47,14 +47,19 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Way:
-    """How slow clients come: in so many deadlines, to the proxy that is felt or elsewhere."""
+    """How slow clients come: in so many deadlines, to the proxy that is felt or elsewhere.
+
+    As many of each kind as the crowd has, unless it is told otherwise.
+    """
 
     spread: float
     here: bool = True
+    each: int | None = None
 
 
 WAYS: Final[Mapping[str, Way | None]] = {
     "none": None,
+    "one of each": Way(1.0, each=1),
     "elsewhere": Way(1.0, here=False),
     "one by one": Way(1.0),
     "all at once": Way(0.05),
@@ -119,7 +124,7 @@ class _Bench:
         server = self.here if way.here else self.elsewhere
         crowd = self.crowd
         spread, seconds = way.spread * crowd.deadline, crowd.deadline + self.seconds
-        words = (self.source.port, crowd.each, spread, seconds)
+        words = (self.source.port, way.each or crowd.each, spread, seconds)
         with self._child("idlers", server.port, *words) as slow:
             time.sleep(crowd.deadline)  # until all have come
             felt = self._felt()
