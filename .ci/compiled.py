@@ -96,8 +96,8 @@ def compilable(source: str) -> bool:
     """Tell whether a module keeps its meaning when it is compiled.
 
     mypyc has one place for the exception that is being handled, where Python has one in each
-    coroutine: who waits while handling one may go on with another's. What waits there stays
-    interpreted, as do asynchronous generators, which mypyc does not know.
+    coroutine: who waits while handling one may go on with another's. What waits or yields there
+    stays interpreted, as do asynchronous generators, which mypyc does not know.
     """
     nodes = list(ast.walk(ast.parse(source)))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -113,10 +113,11 @@ def _waits_while_handling(node: ast.AST) -> bool:
             return any(isinstance(each, ast.Yield) for each in ast.walk(node))
         case ast.Try(handlers=handlers, finalbody=last):
             return any(_waits(each) for part in (*handlers, *last) for each in ast.walk(part))
-    return False
+        case _:
+            return False
 
 
 def _waits(node: ast.AST) -> bool:
     if isinstance(node, ast.comprehension):
         return bool(node.is_async)
-    return isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+    return isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield | ast.YieldFrom)

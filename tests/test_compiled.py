@@ -36,6 +36,8 @@ MEANING: Final = {
         False,
     ),
     "lists in finally": ("async def f():\n try: g()\n finally:\n  [x async for x in h()]", False),
+    "yields in finally": ("def f():\n try: g()\n finally: yield 1", False),
+    "yields in try": ("def f():\n try: yield 1\n finally: g()", True),
     "async with": ("async def f():\n async with g(): pass", False),
     "groups": ("async def f():\n try: g()\n except* OSError: pass", False),
     "generates asynchronously": ("async def f(): yield 1", False),
