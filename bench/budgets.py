@@ -114,8 +114,8 @@ BUDGETS: Final = (
         (Bound(1, first_byte.UPSTREAM, more=1),),
         how="Wall-clock time until the first byte of a body whose second half comes 10 ms later,"
         " from the upstream itself and through a miss in turn; medians of each round.",
-        why="On the way are two more wake-ups of processes and 0.3 ms of CPU; on a busy machine"
-        " each waits for its turn.",
+        why="On the way are two more wake-ups of processes, and work that under load takes 0.2 ms"
+        " of CPU, but several times that after a pause, when the processor's caches are cold.",
     ),
     Budget(
         "start to ready",
