@@ -22,7 +22,7 @@ ROOMS: Final = ("http", "policy", "rules", "engine", "store", "store/redis", "up
 INTERPRETED: Final = {
     "edge/shortcut.py": "the tests' witness stands in it",
     "engine/lonelog.py": "it deletes an argument",
-    "engine/naive.py": "tests and `sidecache explain` replace parts of it",
+    "engine/naive.py": "tests replace parts of it",
     "engine/ports.py": "protocols that can be checked at run time",
     "engine/recall.py": "weak references to its memories",
     "engine/systemclock.py": "attributes that are functions of the standard library",
@@ -58,14 +58,9 @@ def extensions(root: Path, build: Path) -> list[Path]:
 
     os.chdir(root)
     python = os.environ.get("SIDECACHE_PYTHON", sys.executable)
+    options = ("--config-file", "pyproject.toml", "--python-executable", python)
     made = mypycify(
-        [
-            "--config-file",
-            "pyproject.toml",
-            "--python-executable",
-            python,
-            *map(str, modules(root)),
-        ],
+        [*options, *map(str, modules(root))],
         target_dir=str(build / "c"),
         group_name="sidecache",
         multi_file=True,
