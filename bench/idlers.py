@@ -69,8 +69,8 @@ class Idlers:
 
     async def _until_ended(self, kind: str, first: bytes, drops: bytes) -> None:
         """Send some, then a byte now and then, until the first word or the end of the other."""
+        began = monotonic()  # before the proxy knows of it
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        began = monotonic()
         writer.write(first)
         dripping = asyncio.create_task(_drip(writer, drops))
         try:
