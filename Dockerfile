@@ -10,6 +10,7 @@ ARG BASE=python:3.14-slim
 
 FROM ${BASE} AS build
 ARG COMPILED=true
+# Debian's own Python has its headers in a package, any other Python beside it.
 # hadolint ignore=DL3008
 RUN test "$COMPILED" != true || { apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev \
