@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-
 from proxy.edge.cycle import Cycle
 from proxy.edge.doorway import Doorway
 from proxy.edge.extensions import DEPARTURE
@@ -31,7 +29,9 @@ class Answering(Intake):
     """uvicorn's protocol as far as it answers: whose turn it is, and when it is the last."""
 
     cycle: Any
-    """A `Cycle` of ours, or None before the first; uvicorn's type knows neither."""
+    """A `Cycle`, or None before the first; uvicorn's type knows neither."""
+    pipeline: Any
+    """A deque of cycles that wait for those before them, each with its application."""
     doorway: Doorway
     lane: Lane | None
     watch: Watch
@@ -156,8 +156,8 @@ class Answering(Intake):
         else:
             self.pipeline.appendleft((cycle, app))
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - ASGI
-        self.answering = cycle  # type: ignore[assignment]  # all of them are ours
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - ours; ASGI
+        self.answering = cycle
         super()._start_asgi_task(cycle, app)
 
     def _refusal(self, error: RequestError) -> Cycle:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from proxy.edge.outgoing import Framing, Outgoing, chunk, outgoing
 from proxy.errors import Unsendable
@@ -26,10 +25,6 @@ _LARGE: Final = 262_144
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def _nothing() -> None:
-    """Stand where uvicorn wants to hear of an answer's end; `Wire.answered` hears of it."""
-
-
 class Wire(Protocol):
     """The connection, as a cycle knows it."""
 
@@ -37,7 +32,6 @@ class Wire(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
     logger: logging.Logger
-    access_logger: logging.Logger
 
     def write(self, data: bytes) -> None:
         """Write, at once."""
@@ -52,56 +46,75 @@ class Wire(Protocol):
         """Go on behind a complete answer, or end the connection where it was the last."""
 
 
-class Cycle(RequestResponseCycle):
-    """uvicorn's cycle with its own hand: framed once, checked, written in one piece."""
+class Cycle:
+    """One request and its answer: framed once, checked, written in one piece.
+
+    uvicorn's protocol keeps it in the place of its own, and knows the attributes without underscore
+    and `run_asgi`.
+    """
 
     def __init__(
         self, wire: Wire, scope: dict[str, Any], *, expecting: bool, keep_alive: bool
     ) -> None:
-        super().__init__(
-            scope=cast(Any, scope),
-            transport=wire.transport,
-            flow=wire.flow,
-            logger=wire.logger,
-            access_logger=wire.access_logger,
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=expecting,
-            keep_alive=keep_alive,
-            on_response=_nothing,
-        )
         self._wire = wire
+        self._flow = wire.flow
+        self._scope: dict[str, Any] | None = scope
+        self._method: str = scope["method"]
+        self._version: str = scope["http_version"]
+        self._expecting = expecting
+        """Whether the client waits to be asked for its body (9110 §10.1.1)."""
         self._head: bytes | None = None
         self._out: Outgoing | None = None
+        self._heard: Callable[[], None] | None = None
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        self.more_body = True
+        self.message_event = asyncio.Event()
+        """Set when there is more for the application to receive."""
         self.reading = False
         """Whether the application is waiting for more of the request's body."""
-        self._heard: Callable[[], None] | None = None
+        self.response_started = False
+        self.response_complete = False
+        self.disconnected = False
 
     @property
     def may_be_informed(self) -> bool:
         """Whether an interim response can be written before the answer (9110 §15.2)."""
-        version = cast("dict[str, Any]", self.scope)["http_version"]
-        return not (self.response_started or self.disconnected) and version == "1.1"
+        return not (self.response_started or self.disconnected) and self._version == "1.1"
 
-    async def run_asgi(self, app: Any) -> None:  # noqa: ANN401 - uvicorn's own type
+    async def run_asgi(self, app: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer by an application; where it returns before the end, the answer is cut.
 
         That is how an application says that a body broke off, and no error of its own.
         """
+        scope, self._scope = self._scope, None  # which knows the cycle: nothing is to go in circles
+        try:
+            await app(scope, self.receive, self.send)
+        except BaseException as error:
+            self._wire.logger.exception("the application failed", exc_info=error)
+        if self.response_complete or self.disconnected:
+            return
+        if self.response_started:
+            self.disconnected = True
+            self._wire.cut()
+        else:
+            await self._apologize()
 
-        async def to_its_end(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-            await app(scope, receive, send)
-            if self.response_started and not (self.response_complete or self.disconnected):
-                self.disconnected = True
-                self._wire.cut()
-
-        await super().run_asgi(to_its_end)
+    async def _apologize(self) -> None:
+        """Answer in the place of an application that did not."""
+        text = b"Internal Server Error"
+        lines = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"connection", b"close"),
+        ]
+        await self.send({"type": _START, "status": 500, "headers": lines})
+        await self.send({"type": _BODY, "body": text})
 
     async def receive(self) -> Any:  # noqa: ANN401 - ASGI
         """Return the next piece of the request, or that the client has left."""
-        if self.waiting_for_100_continue and not self.transport.is_closing():
-            self.waiting_for_100_continue = False
+        if self._expecting and not self._wire.transport.is_closing():
+            self._expecting = False
             self._wire.write(_CONTINUE)  # 9110 §10.1.1: only once somebody wants the body
         if not self.disconnected and not self.response_complete:
             self._wire.take_in()
@@ -116,8 +129,8 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - ASGI
         """Take a part of the answer; raises `Unsendable`, and waits while the client is slow."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
+        if self._flow.write_paused and not self.disconnected:
+            await self._flow.drain()
         if self.disconnected:
             return
         expected = _BODY if self.response_started else _START
@@ -161,11 +174,12 @@ class Cycle(RequestResponseCycle):
         """Make the head; it leaves with the body, or in the loop's next turn without."""
         # 9112 §9.6: a body that nobody may ever read must not be taken for the next request
         keep_alive = self.keep_alive and not self.more_body
-        method, version = self.scope["method"], self.scope["http_version"]
-        out = outgoing(status, lines, method=method, version=version, keep_alive=keep_alive)
+        out = outgoing(
+            status, lines, method=self._method, version=self._version, keep_alive=keep_alive
+        )
         self._out, self._head, self.keep_alive = out, out.head, out.keep_alive
         self.response_started = True
-        self.waiting_for_100_continue = False
+        self._expecting = False
 
     def _flush(self) -> None:
         """Let a head go whose body keeps others waiting: an event stream's, a long poll's."""
@@ -186,8 +200,8 @@ class Cycle(RequestResponseCycle):
         while len(body) - at > _LARGE and not self.disconnected:
             self._go_on(body[at : at + _LARGE], more=True)
             at += _LARGE
-            if self.flow.write_paused:
-                await self.flow.drain()
+            if self._flow.write_paused:
+                await self._flow.drain()
         return body[at:]
 
     def _go_on(self, body: bytes, *, more: bool) -> None:
