@@ -97,3 +97,17 @@ async def growth(again: Callable[[], Awaitable[None]]) -> int:
         return grown
     finally:
         gc.unfreeze()
+
+
+async def circles(again: Callable[[], Awaitable[None]]) -> int:
+    """Return how many objects the collector finds that nothing but each other holds."""
+    await again()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        await again()
+        return gc.collect()
+    finally:
+        gc.enable()
+        gc.unfreeze()

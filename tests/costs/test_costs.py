@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 from bench.origin import Answers, Origin
-from tests.costs.counting import TRACES, counted, growth
+from tests.costs.counting import TRACES, circles, counted, growth
 from tests.plays.house import House, house
 from tests.plays.rawclient import RawClient, request
 from tests.plays.scripted import PATIENCE
@@ -138,6 +138,13 @@ def commands(redis: RedisServer) -> Counter[str]:
 async def test_nothing_is_left_behind(name: str, valkey: RedisServer) -> None:
     async with opened(CASES[name], valkey) as scene:
         assert await growth(scene.ask) < TRACES
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_nothing_goes_in_circles(name: str, valkey: RedisServer) -> None:
+    """What a request leaves is freed as it ends: the collector has nothing to do for it."""
+    async with opened(CASES[name], valkey) as scene:
+        assert await circles(scene.ask) < TIMES
 
 
 async def test_lookups_at_once_travel_together(valkey: RedisServer) -> None:
