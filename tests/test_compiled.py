@@ -1,5 +1,6 @@
 """The compiled build: what keeps its meaning in it, and that what counts is among that."""
 
+import ast
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -47,6 +48,22 @@ MEANING: Final = {
     "of a package": ("from pydantic.fields import Field", False),
 }
 
+VALUE: Final = "@valueclass(frozen=True, slots=True)\nclass A:\n "
+MADE: Final = {
+    "no dataclass": ("class A:\n x: int", None),
+    "fields": (VALUE + "x: int\n y: B | None = None", "(self, x: int, y: B | None = None)"),
+    "a dataclass": ("@dataclass(slots=True)\nclass A:\n x: int", "(self, x: int)"),
+    "no fields": (VALUE + "def f(self): ...", None),
+    "a field's default": (VALUE + "x: int = field(default=3, compare=False)", "(self, x: int = 3)"),
+    "a field made each time": (VALUE + "x: list[int] = field(default_factory=list)", None),
+    "a field not asked for": (VALUE + "x: int = field(init=False, default=3)", None),
+    "a variable of the class": (VALUE + "x: ClassVar[int] = 3", None),
+    "inherits": ("@dataclass(slots=True)\nclass A(B):\n x: int", None),
+    "made by hand": (VALUE + "x: int\n def __init__(self): ...", None),
+    "made further": (VALUE + "x: int\n def __post_init__(self): ...", None),
+    "hidden": (VALUE + "int: str\n x: int", None),
+}
+
 
 @pytest.fixture(scope="module")
 def compiled() -> ModuleType:
@@ -71,3 +88,18 @@ def test_what_every_request_passes_through_is_compiled(compiled: ModuleType) -> 
 def test_every_exception_is_there_and_would_be_compiled_without(compiled: ModuleType) -> None:
     for name in compiled.INTERPRETED:
         assert compiled.compilable((ROOT / "proxy" / name).read_text()), name
+
+
+@pytest.mark.parametrize(("source", "takes"), MADE.values(), ids=MADE)
+def test_how_a_value_is_made(compiled: ModuleType, source: str, takes: str | None) -> None:
+    made = compiled.constructor(ast.parse(source).body[0])
+    assert (made and made.split(" -> ")[0].removeprefix("    def __init__")) == takes
+
+
+def test_constructors_move_no_line(compiled: ModuleType) -> None:
+    for path in compiled.modules(ROOT):
+        before = (ROOT / path).read_text().split("\n")
+        after = compiled.with_constructors("\n".join(before)).split("\n")
+        assert len(after) == len(before)
+        changed = [was for was, now in zip(before, after, strict=True) if was != now]
+        assert not any(changed), path

@@ -9,7 +9,9 @@ from proxy.edge.cycle import Cycle
 def cycle() -> Cycle:
     parts: dict[str, Any] = dict.fromkeys(("loop", "transport", "flow", "logger", "access_logger"))
     wire = SimpleNamespace(**parts, take_in=lambda: None)
-    return Cycle(cast(Any, wire), {"method": "GET", "http_version": "1.1"}, expecting=False, keep_alive=True)
+    return Cycle(
+        cast(Any, wire), {"method": "GET", "http_version": "1.1"}, expecting=False, keep_alive=True
+    )
 
 
 async def test_who_hears_of_it_is_told_once() -> None:
