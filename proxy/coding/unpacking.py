@@ -127,10 +127,11 @@ class _Single:
         return finished
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        # `can_accept_more_data` tells of what it was given, not of what it has yet to give.
+        # `can_accept_more_data` tells of what it was given, not of what it has yet to give, and a
+        # piece that is shorter than it might be is not always the last.
         piece = self._stream.process(data, output_buffer_limit=PIECE)
         yield piece
-        while len(piece) >= PIECE:
+        while piece and not self._stream.is_finished():
             piece = self._stream.process(b"", output_buffer_limit=PIECE)
             yield piece
 

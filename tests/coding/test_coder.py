@@ -114,9 +114,9 @@ def _cuts(body: bytes) -> st.SearchStrategy[list[int]]:
 
 
 async def test_each_chunk_is_readable_at_once(coder: Coder, coding: Coding) -> None:
-    body = records(60_000)
+    body = records(600_000)
     encoder, decoder = coder.encoder(coding), coder.decoder(coding)
-    for chunk in chunks(body, [1, 2, 50, 3_000, 30_000]):
+    for chunk in chunks(body, [1, 2, 50, 3_000, 30_000, 150_000]):
         assert await decoder.push(await encoder.push(chunk)) == chunk
     assert await decoder.push(await encoder.finish()) == b""
     assert await decoder.finish() == b""
