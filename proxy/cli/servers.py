@@ -16,6 +16,7 @@ import uvicorn
 
 from proxy.admin.headers import Headers
 from proxy.app import DataPlane, Service
+from proxy.cli.scheduling import ask_for_short_turns
 from proxy.edge.doorway import Doorway
 from proxy.edge.protocol import entrance
 from proxy.workers.shares import share
@@ -85,6 +86,7 @@ def run_to_its_end(serving: Coroutine[Any, Any, None]) -> None:
     # reading was given up just then may never be.
     ending = threading.Timer(CLOSING, os._exit, (0,))
     ending.daemon = True
+    ask_for_short_turns()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serving)
         ending.start()

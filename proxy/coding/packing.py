@@ -5,7 +5,7 @@ event loops; the libraries let go of the interpreter's lock while they work.
 """
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -17,6 +17,9 @@ from zlib_ng import zlib_ng
 
 from proxy.coding._zstd import zstd
 from proxy.http.codings import Coding
+
+PIECE: Final = 32 * 1024
+"""Bytes that a library is handed at once of a chunk."""
 
 
 class Level(Enum):
@@ -64,7 +67,13 @@ class Packer:
 
     def push(self, chunk: bytes) -> bytes:
         """Return bytes from which everything up to the end of `chunk` can be decoded."""
-        return self.process(chunk) + self.flush()
+        return b"".join(self.pieces(chunk))
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the same as `push`, each piece after half a millisecond of work at most."""
+        for at in range(0, len(chunk), PIECE):
+            yield self.process(chunk[at : at + PIECE])
+        yield self.flush()
 
 
 def _br() -> Packer:

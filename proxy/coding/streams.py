@@ -10,7 +10,7 @@ from time import thread_time
 from typing import Final
 
 from proxy.coding.bounds import AT_ONCE
-from proxy.coding.crew import Crew
+from proxy.coding.crew import Crew, give_way
 from proxy.coding.packing import Level, packer
 from proxy.coding.stats import CodingStats
 from proxy.coding.unpacking import Unpacker
@@ -51,9 +51,10 @@ class Encoding:
         if not chunk:
             return b""
         with self._turn:
-            work, size = partial(self._packer.push, chunk), len(chunk)
+            size = len(chunk)
             if size < AT_ONCE:
-                return self._at_once(work, size)
+                return self._at_once(partial(self._packer.push, chunk), size)
+            work = partial(_in_turns, self._packer.pieces(chunk))
             return await self._crew.run(work, partial(self._count, size))
 
     async def finish(self) -> bytes:
@@ -107,11 +108,16 @@ class Decoding:
             first = list(islice(pieces, _PIECES_AT_ONCE if len(chunk) < AT_ONCE else 0))
             if 0 < len(first) < _PIECES_AT_ONCE:
                 return b"".join(first)
-            return await self._crew.run(partial(_joined, chain(first, pieces)))
+            return await self._crew.run(partial(_in_turns, chain(first, pieces)))
         except CodingError:
             self._stats.decode_failures[self._coding.value] += 1
             raise
 
 
-def _joined(pieces: Iterator[bytes]) -> bytes:
-    return b"".join(pieces)
+def _in_turns(pieces: Iterator[bytes]) -> bytes:
+    """Make all pieces, in a thread that lets others go before it does the next."""
+    made = []
+    for piece in pieces:
+        made.append(piece)
+        give_way()
+    return b"".join(made)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -70,6 +71,17 @@ async def test_work_is_done_by_another_thread() -> None:
         assert await one.attempt(place, 1) == b"test-0"
         assert await one.run(place) == b"test-0"
         assert place() != b"test-0"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only processes have a priority")
+async def test_the_loop_comes_first() -> None:
+    def nice() -> bytes:
+        return b"%d" % os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    here = int(nice())
+    async with crew() as one:
+        assert int(await one.run(nice)) == min(here + 10, 19)
+    assert int(nice()) == here
 
 
 async def test_only_so_many_wait() -> None:

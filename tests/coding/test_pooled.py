@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from proxy.coding import coder as coder_module
-from proxy.coding import streams
+from proxy.coding import packing, streams
 from proxy.coding.bounds import AT_ONCE, BEST_LIMIT
 from proxy.coding.coder import PooledCoder
 from proxy.coding.crew import Work
@@ -109,6 +109,21 @@ async def test_large_bodies_are_decoded_off_the_loop(
     for body, threads in ((SMALL, 0), (records(500_000), 1)):
         assert await pooled.decode(Coding.ZSTD, pack(Coding.ZSTD, Level.QUICK, body)) == body
         assert len(asked) == threads
+
+
+@pytest.mark.parametrize("coding", CODINGS, ids=lambda coding: coding.value)
+async def test_long_work_gives_way(
+    pooled: PooledCoder, coding: Coding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: list[str] = []
+    monkeypatch.setattr(streams, "give_way", lambda: ways.append(threading.current_thread().name))
+    body, encoder, decoder = records(500_000), pooled.encoder(coding), pooled.decoder(coding)
+    packed = await encoder.push(body)
+    assert len(ways) >= len(body) / packing.PIECE
+    ways.clear()
+    assert await decoder.push(packed) == body
+    assert len(ways) >= len(body) / PIECE
+    assert set(ways) == {"coding-0"}
 
 
 async def test_the_best_delays_nobody(pooled: PooledCoder) -> None:
