@@ -113,10 +113,13 @@ def _cuts(body: bytes) -> st.SearchStrategy[list[int]]:
     return st.lists(st.integers(0, len(body)), max_size=8)
 
 
-async def test_each_chunk_is_readable_at_once(coder: Coder, coding: Coding) -> None:
+@pytest.mark.parametrize("cuts", [[1, 2, 50, 3_000, 30_000], [60_000, 560_000]], ids=len)
+async def test_each_chunk_is_readable_at_once(
+    coder: Coder, coding: Coding, cuts: list[int]
+) -> None:
     body = records(600_000)
     encoder, decoder = coder.encoder(coding), coder.decoder(coding)
-    for chunk in chunks(body, [1, 2, 50, 3_000, 30_000, 150_000]):
+    for chunk in chunks(body, cuts):
         assert await decoder.push(await encoder.push(chunk)) == chunk
     assert await decoder.push(await encoder.finish()) == b""
     assert await decoder.finish() == b""
