@@ -25,7 +25,7 @@ RUN python3 -m venv /tools \
  && /tools/bin/pip --python /opt/sidecache/bin/python install --no-cache-dir --no-compile \
       --only-binary :all: --require-hashes --no-deps -r .ci/requirements.lock
 COPY pyproject.toml README.md LICENSE NOTICE ./
-COPY .ci/compiled.py .ci/
+COPY .ci/compiled.py .ci/cold.h .ci/
 COPY proxy proxy
 ENV HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILED} SIDECACHE_PYTHON=/opt/sidecache/bin/python
 # Bytecode is made here, since a read-only root takes none later; by hash, so that it is the same

@@ -36,6 +36,9 @@ INTERPRETED: Final = {
 _REFLECTED: Final = frozenset({"pydantic", "pydantic.fields", "msgspec"})
 """Modules that look at the classes of those who import them."""
 
+_HIDDEN: Final = "-fvisibility=hidden"
+"""What lets the compiler call our functions directly: no other library can replace them."""
+
 _MAKING: Final = frozenset({"__init__", "__new__", "__post_init__"})
 """Methods that take part in making a value."""
 
@@ -77,6 +80,8 @@ def extensions(root: Path, build: Path) -> list[Path]:
         opt_level="2",
         debug_level="0",
     )
+    for extension in made:
+        extension.extra_compile_args += [_HIDDEN, "-include", str(root / ".ci" / "cold.h")]
     command = build_ext(Distribution({"name": "sidecache", "ext_modules": made}))
     command.build_lib, command.build_temp = str(build / "lib"), str(build / "o")
     command.ensure_finalized()

@@ -37,8 +37,13 @@ def kind() -> str:
 
 
 def is_of(built: Path, root: Path) -> bool:
-    """Tell whether a build was made of the source as it is now."""
-    return built.is_dir() and all(
+    """Tell whether a build was made of the source as it is now, and in the way that is now."""
+    if not built.is_dir():
+        return False
+    made = built.stat().st_mtime
+    if any((root / ".ci" / name).stat().st_mtime > made for name in ("compiled.py", "cold.h")):
+        return False
+    return all(
         _same(source, built / source.relative_to(root))
         for source in (root / "proxy").rglob("*")
         if source.suffix in {".py", ".lua"}
