@@ -15,9 +15,10 @@ from proxy.engine.entry import Coded, Entry
 from proxy.engine.feed import Reader
 from proxy.engine.flights import Flight, Landed
 from proxy.engine.ports import Coder, Inbound, Transcoder
+from proxy.engine.recoding import RecodedFeed, RecodedStream
 from proxy.engine.renditions import NotAcceptable, Rendition, Renditions
 from proxy.engine.retelling import as_read, confirmed, named_alike, not_acceptable, on_the_way
-from proxy.engine.streams import FeedStream, InboundStream, RecodedFeed, RecodedStream, whole
+from proxy.engine.streams import FeedStream, InboundStream, whole
 from proxy.engine.tasks import Tasks
 from proxy.http import hops
 from proxy.http.codings import Coding

@@ -31,6 +31,7 @@ async def run(  # noqa: PLR0913 - the parts of one fill
     held back until the upstream has ended there. Errors of the upstream end the feed and are not
     raised; the inbound is closed in any case.
     """
+    stopped: BaseException | None = None
     try:
         last = await _carried(inbound, feed, length, limit, outgrown)
         if last is not None:
@@ -40,10 +41,13 @@ async def run(  # noqa: PLR0913 - the parts of one fill
             feed.finish()
     except UpstreamError as error:
         feed.finish(error)
-    finally:
-        if not feed.finished:
-            feed.finish(UpstreamBroken("nobody read on"))
-        await inbound.aclose()
+    except BaseException as error:  # noqa: BLE001 - raised below
+        stopped = error
+    if not feed.finished:
+        feed.finish(UpstreamBroken("nobody read on"))
+    await inbound.aclose()
+    if stopped is not None:
+        raise stopped
 
 
 async def _carried(

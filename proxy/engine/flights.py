@@ -16,7 +16,7 @@ from proxy.engine.feed import Feed, Reader
 from proxy.engine.journey import current
 from proxy.engine.ports import Held, Inbound
 from proxy.engine.purge import Born
-from proxy.engine.streams import RecodedFeed
+from proxy.engine.recoding import RecodedFeed
 from proxy.errors import SidecacheError, UpstreamBroken
 from proxy.http.codings import Coding
 from proxy.http.message import Head

@@ -1,15 +1,15 @@
-"""Streams: bodies on their way to a client, from a feed or from the upstream, recoded or not.
+"""Streams: bodies on their way to a client, from a feed or from the upstream.
 
 Read no faster than the client takes them, but for what is being kept. This module must not know
 heads.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
+from typing import Self
 
 from proxy.engine.answer import Stream
-from proxy.engine.feed import Feed, Reader
-from proxy.engine.ports import Inbound, Transcoder
-from proxy.errors import CodingError, UpstreamBroken, UpstreamError
+from proxy.engine.feed import Reader
+from proxy.engine.ports import Inbound
 
 
 class FeedStream:
@@ -20,37 +20,59 @@ class FeedStream:
         self._wanted = wanted
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._reader if self._wanted is None else self._part(self._wanted)
-
-    async def _part(self, wanted: slice) -> AsyncIterator[bytes]:
-        start, stop, at = wanted.start, wanted.stop, 0
-        async for chunk in self._reader:
-            piece = chunk[max(0, start - at) : max(0, stop - at)]
-            at += len(chunk)
-            if piece:
-                yield piece
-            if at >= stop:
-                return
+        return self._reader if self._wanted is None else _Part(self._reader, self._wanted)
 
     async def aclose(self) -> None:
         """Leave the feed."""
         await self._reader.aclose()
 
 
+class _Part:
+    """The wanted bytes of a feed, which is not read beyond them."""
+
+    def __init__(self, reader: Reader, wanted: slice) -> None:
+        self._reader = reader
+        self._wanted = wanted
+        self._at = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        start, stop = self._wanted.start, self._wanted.stop
+        while self._at < stop:
+            chunk, at = await self._reader.__anext__(), self._at
+            self._at += len(chunk)
+            if piece := chunk[max(0, start - at) : stop - at]:
+                return piece
+        raise StopAsyncIteration
+
+
 async def whole(reader: Reader) -> bytes:
     """Return all of a feed once it is here; raises what it ends with."""
+    chunks: list[bytes] = []
+    stopped: BaseException | None = None
     try:
-        return b"".join([chunk async for chunk in reader])
-    finally:
-        await reader.aclose()
+        async for chunk in reader:
+            chunks.append(chunk)  # noqa: PERF401 - what it ends with is needed as well
+    except BaseException as error:  # noqa: BLE001 - raised below
+        stopped = error
+    await reader.aclose()
+    if stopped is not None:
+        raise stopped
+    return b"".join(chunks)
 
 
 async def closing(stream: Stream, work: Awaitable[None]) -> None:
     """Do what reads a stream, and close it however that ends."""
+    stopped: BaseException | None = None
     try:
         await work
-    finally:
-        await stream.aclose()
+    except BaseException as error:  # noqa: BLE001 - raised below
+        stopped = error
+    await stream.aclose()
+    if stopped is not None:
+        raise stopped
 
 
 class InboundStream:
@@ -65,71 +87,3 @@ class InboundStream:
     async def aclose(self) -> None:
         """Give up the upstream's rest."""
         await self._inbound.aclose()
-
-
-class RecodedStream:
-    """A body that goes through a coding on its way; what came can be read at once."""
-
-    def __init__(self, plain: Stream, transcoder: Transcoder) -> None:
-        self._plain = plain
-        self._transcoder = transcoder
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._plain:
-                if piece := await self._transcoder.push(chunk):
-                    yield piece
-            if piece := await self._transcoder.finish():
-                yield piece
-        except CodingError as error:
-            raise UpstreamBroken(str(error)) from error
-
-    async def aclose(self) -> None:
-        """Give up the rest."""
-        await self._plain.aclose()
-
-
-class RecodedFeed:
-    """A feed in another coding, which grows along with the plain one and is kept as long as that.
-
-    `mark` names its bytes.
-    """
-
-    def __init__(self, mark: bytes) -> None:
-        self.mark = mark
-        self.feed = Feed()
-
-    @property
-    def open(self) -> bool:
-        """Whether a newcomer can still read all of it."""
-        return self.feed.keeping and not self.feed.failed
-
-    async def carry(
-        self, plain: Feed, reader: Reader, transcoder: Transcoder, commit: Callable[[bytes], None]
-    ) -> None:
-        """Carry a body into this feed; `commit` gets all of it before the last byte leaves."""
-        try:
-            if await self._carried(plain, reader, transcoder):
-                last = await transcoder.finish()
-                if self.feed.keeping:
-                    commit(await self.feed.body(last))
-                self.feed.append(last)
-                self.feed.finish()
-        except CodingError as error:
-            self.feed.finish(UpstreamBroken(str(error)))
-        except UpstreamError as error:
-            self.feed.finish(error)
-        finally:
-            if not self.feed.finished:
-                self.feed.finish(UpstreamBroken("nobody read on"))
-            await reader.aclose()
-
-    async def _carried(self, plain: Feed, reader: Reader, transcoder: Transcoder) -> bool:
-        """Carry all but the end; False when nobody reads on."""
-        async for chunk in reader:
-            if self.feed.keeping and not plain.keeping:
-                self.feed.stop_keeping()
-            self.feed.append(await transcoder.push(chunk))
-            if not await self.feed.room():
-                return False
-        return True
