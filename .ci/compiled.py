@@ -26,7 +26,6 @@ INTERPRETED: Final = {
     "engine/naive.py": "tests replace parts of it",
     "engine/ports.py": "protocols that can be checked at run time",
     "engine/recall.py": "weak references to its memories",
-    "engine/systemclock.py": "attributes that are functions of the standard library",
     "policy/reasons.py": "an Enum with a constructor",
     "policy/terms.py": "docstrings that are part of the schema",
     "store/redis/scripts.py": "tests run it by a clock of their own",

@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from proxy.admin.auth import Role
 from proxy.edge.access import Logged
+from proxy.edge.journeys import ServerTiming
 from proxy.rules.endpoints import OptionalAddress, Origins
 from proxy.rules.problems import Problem, located
 from proxy.rules.strict import Strict, switch, written
@@ -32,6 +33,11 @@ AccessSwitch = Annotated[
     Logged,
     BeforeValidator(switch),
     WithJsonSchema({"enum": ["off", "misses", "all", False]}),
+]
+TimingSwitch = Annotated[
+    ServerTiming,
+    BeforeValidator(switch),
+    WithJsonSchema({"enum": ["off", "asked", "on", True, False]}),
 ]
 Switch = Annotated[bool, WithJsonSchema({"enum": ["on", "off", True, False]})]
 

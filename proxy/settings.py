@@ -15,7 +15,7 @@ from typing import Annotated, Final, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
-from proxy.edge.journeys import ServerTiming, TimingSwitch
+from proxy.edge.journeys import ServerTiming
 from proxy.edge.limits import Edge
 from proxy.errors import ConfigError
 from proxy.policy.terms import Mode, Timeouts
@@ -36,6 +36,7 @@ from proxy.sections import (
     Log,
     Store,
     Switch,
+    TimingSwitch,
     Upstream,
 )
 from proxy.store.redis.url import Location

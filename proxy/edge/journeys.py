@@ -6,9 +6,7 @@ This module must not know how anything is answered, or where traces go.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Final
-
-from pydantic import BeforeValidator, WithJsonSchema
+from typing import Final
 
 from proxy.edge.requests import Scope
 from proxy.engine.answer import Account
@@ -18,7 +16,6 @@ from proxy.http import server_timing
 from proxy.http.message import Fields, Line, Request
 from proxy.http.server_timing import SERVER_TIMING, Metric
 from proxy.http.trace_context import TRACEPARENT
-from proxy.rules.strict import switch
 
 WANTED: Final = "sidecache.wanted"
 """The scope key of what `Journeys.wanted` said, where the server has asked it already."""
@@ -35,13 +32,6 @@ class ServerTiming(Enum):
     OFF = "off"
     ASKED = "asked"
     ON = "on"
-
-
-TimingSwitch = Annotated[
-    ServerTiming,
-    BeforeValidator(switch),
-    WithJsonSchema({"enum": ["off", "asked", "on", True, False]}),
-]
 
 
 @dataclass(frozen=True, slots=True)

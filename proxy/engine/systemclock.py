@@ -5,6 +5,9 @@ Nothing of what is measured by it belongs here.
 
 import random
 import time
+from typing import Final
+
+_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -14,14 +17,12 @@ class SystemClock:
     the machine was suspended counts, wherever the system can tell: a lease ends in it.
     """
 
-    _ID = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
     def __init__(self) -> None:
-        self._offset = time.time() - time.clock_gettime(self._ID)
+        self._offset = time.time() - time.clock_gettime(_CLOCK)
 
     def now(self) -> float:
         """See `Clock.now`."""
-        return self._offset + time.clock_gettime(self._ID)
+        return self._offset + time.clock_gettime(_CLOCK)
 
     def draw(self) -> float:
         """See `Clock.draw`."""
