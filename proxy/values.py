@@ -23,8 +23,16 @@ else:
     """Class → what returns the fields of a value of it, in order."""
 
     def valueclass(*, frozen: bool, slots: bool) -> Callable[[type], type]:
-        """Make a class a dataclass with equality, and with a hash where it is frozen."""
-        return dataclass(slots=slots, unsafe_hash=frozen)
+        """Make a class a dataclass with equality, and with a hash where it is frozen.
+
+        One that it has of its own it keeps.
+        """
+
+        def made(kind: type) -> type:
+            hashed = "__hash__" in vars(kind)
+            return dataclass(slots=slots, unsafe_hash=frozen and not hashed)(kind)
+
+        return made
 
     def replace(value: T, /, **changes: object) -> T:
         """Return a value of a `valueclass` with some fields changed."""

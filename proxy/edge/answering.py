@@ -130,7 +130,7 @@ class Answering(Intake):
             self._end()
         elif not self.transport.is_closing():
             if self.pipeline:
-                self._start_asgi_task(*self.pipeline.pop())
+                self._start(*self.pipeline.pop())
             self.read_on()
 
     def shutdown(self) -> None:
@@ -152,13 +152,15 @@ class Answering(Intake):
         before = self.pending
         self.cycle, self.asked = cycle, True
         if before is None or before.response_complete:
-            self._start_asgi_task(cycle, app)
+            self._start(cycle, app)
         else:
             self.pipeline.appendleft((cycle, app))
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - ours; ASGI
+    def _start(self, cycle: Cycle, app: Any) -> None:  # noqa: ANN401 - ASGI
         self.answering = cycle
-        super()._start_asgi_task(cycle, app)
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def _refusal(self, error: RequestError) -> Cycle:
         """Return the cycle that answers what could not be read to its end."""

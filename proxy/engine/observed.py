@@ -3,8 +3,8 @@
 This module must not know what a response means, or where notes go.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from proxy.engine.answer import reason_of
 from proxy.engine.journey import Journey, Leg, current
@@ -25,17 +25,18 @@ class ObservedUpstream:
         self._upstream = upstream
         self._clock = clock
 
-    async def send(self, outbound: Outbound) -> Inbound:
+    def send(self, outbound: Outbound) -> Coroutine[Any, Any, Inbound]:
         """See `Upstream.send`."""
         journey = current()
-        if journey is None:
-            return await self._upstream.send(outbound)
-        inbound, leg = await _noted(journey, self._upstream.send, outbound, self._clock)
-        return inbound if leg is None else ObservedInbound(inbound, leg)
+        return self._upstream.send(outbound) if journey is None else self._noted(journey, outbound)
 
     async def aclose(self) -> None:
         """See `Upstream.aclose`."""
         await self._upstream.aclose()
+
+    async def _noted(self, journey: Journey, outbound: Outbound) -> Inbound:
+        inbound, leg = await _noted(journey, self._upstream.send, outbound, self._clock)
+        return inbound if leg is None else ObservedInbound(inbound, leg)
 
 
 class ObservedTunnels:

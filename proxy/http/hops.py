@@ -123,7 +123,9 @@ def forwarded_request(request: Request, *, pseudonym: bytes, trusted: bool) -> F
     if nominated := options & _FOR_ALL:
         listed = b", ".join(sorted(nominated)).decode()
         raise RequestError(f"Connection must not nominate {listed}")
-    dropped = (_NEVER_FROM_PEERS if trusted else _NEVER_FROM_CLIENTS) | (options - _FOR_ALL)
+    dropped = _NEVER_FROM_PEERS if trusted else _NEVER_FROM_CLIENTS
+    if options:
+        dropped |= options
     kept = [
         line
         for line in request.fields

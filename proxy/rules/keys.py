@@ -67,6 +67,9 @@ class Key:
     digest: bytes
     text: bytes
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
 
 def selected(rule: Rule, request: Request) -> Request:
     """Return the request as the upstream is to see it under this rule.

@@ -23,7 +23,6 @@ from tests.plays.rawclient import request
 
 ARGUMENTS: list[tuple[Callable[..., Any], tuple[str, ...]]] = [
     (HttpToolsProtocol.__init__, ("config", "server_state", "app_state", "_loop")),
-    (HttpToolsProtocol._start_asgi_task, ("cycle", "app")),  # noqa: SLF001 - that is the point
 ]
 
 
