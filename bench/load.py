@@ -5,8 +5,11 @@ Must not know who is being loaded, nor why.
 
 import json
 import math
+import re
 import signal
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +21,7 @@ from bench.errors import BenchError
 _TIMEOUT: Final = "10s"  # a slow answer is a figure, not a failure
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
 _FAILURES: Final = ("connect", "read", "write", "timeout", "status")
+_CAUGHT: Final = re.compile(r"^SigCgt:\s*([0-9a-f]+)", re.MULTILINE)
 _GRACE: Final = 10.0
 
 
@@ -34,6 +38,7 @@ class Load:
 def drive(port: int, asked: Asked, connections: int, seconds: float, place: Place) -> Load:
     """Load the server on the port; raises `BenchError` when any request failed."""
     with started(_command(port, asked, connections, seconds), "wrk", place) as process:
+        _await_begin(process)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -54,6 +59,17 @@ def _command(port: int, asked: Asked, connections: int, seconds: float) -> list[
     return (
         [*command, f"prefix={asked.target}", f"keys={asked.keys}"] if asked.is_prefix else command
     )
+
+
+def _await_begin(process: subprocess.Popen[bytes]) -> None:
+    """Wait until wrk lets itself be interrupted, which it does once it loads."""
+    until = time.monotonic() + _GRACE
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(OSError):  # it has ended meanwhile
+            caught = _CAUGHT.search(Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8"))
+            if caught and int(caught[1], 16) >> (signal.SIGINT - 1) & 1:
+                return
+        time.sleep(0.002)
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:
