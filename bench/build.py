@@ -15,6 +15,8 @@ from typing import Final
 from bench.errors import BenchError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+_MAKING: Final = (".ci/compiled.py", ".ci/cold.h")
+"""What says how the source is compiled."""
 COMPILED: Final = ROOT / "build" / "compiled"
 
 
@@ -41,7 +43,7 @@ def is_of(built: Path, root: Path) -> bool:
     if not built.is_dir():
         return False
     made = built.stat().st_mtime
-    if any((root / ".ci" / name).stat().st_mtime > made for name in ("compiled.py", "cold.h")):
+    if any((root / name).stat().st_mtime > made for name in _MAKING):
         return False
     return all(
         _same(source, built / source.relative_to(root))

@@ -23,6 +23,9 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "proxy" / "app.py").write_text("one")
     (tmp_path / "proxy" / "store" / "log.lua").write_text("two")
     (tmp_path / "proxy" / "notes.txt").write_text("three")
+    (tmp_path / ".ci").mkdir()
+    for name in ("compiled.py", "cold.h"):
+        (tmp_path / ".ci" / name).write_text("how")
     return tmp_path
 
 
@@ -46,6 +49,13 @@ def test_none_is_none(root: Path) -> None:
 @pytest.mark.parametrize("name", ["app.py", "store/log.lua", "new.py"])
 def test_a_build_of_another_source_is_not(root: Path, built: Path, name: str) -> None:
     (root / "proxy" / name).write_text("changed")
+    assert not build.is_of(built, root)
+
+
+@pytest.mark.parametrize("name", ["compiled.py", "cold.h"])
+def test_a_build_that_was_made_otherwise_is_not(root: Path, built: Path, name: str) -> None:
+    later = built.stat().st_mtime + 1
+    os.utime(root / ".ci" / name, (later, later))
     assert not build.is_of(built, root)
 
 
