@@ -67,7 +67,8 @@ def _stand_back() -> None:
     """Take a tenth of what the event loop gets where both want the same core."""
     if sys.platform == "linux":  # elsewhere only a process has a priority
         thread = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)
+        with suppress(OSError):  # a sandbox may know no priorities
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)
 
 
 class Crew:

@@ -42,6 +42,28 @@ def in_a_thread(slices: list[int]) -> None:
     begun.join()
 
 
+def test_another_policy_is_left_alone() -> None:
+    asked: list[bool] = []
+
+    def idly() -> None:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        asked.append(ask_for_short_turns())
+
+    thread = threading.Thread(target=idly)
+    thread.start()
+    thread.join()
+    assert asked == [False]
+
+
+@pytest.mark.parametrize("name", ["sched_getscheduler", "getpriority"])
+def test_a_sandbox_may_refuse(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def refused(*_: int) -> int:
+        raise PermissionError(name)
+
+    monkeypatch.setattr(os, name, refused)
+    assert not ask_for_short_turns()
+
+
 def test_turns_are_short_for_this_thread_alone() -> None:
     slices: list[int] = []
     thread = threading.Thread(target=in_a_thread, args=(slices,))
