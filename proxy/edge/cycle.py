@@ -90,6 +90,8 @@ class Cycle:
         scope, self._scope = self._scope, None  # which knows the cycle: nothing is to go in circles
         try:
             await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            self._wire.logger.warning("a request was given up, since the server ends")
         except BaseException as error:
             self._wire.logger.exception("the application failed", exc_info=error)
         if self.response_complete or self.disconnected:
@@ -102,6 +104,7 @@ class Cycle:
 
     async def _apologize(self) -> None:
         """Answer in the place of an application that did not."""
+        self._wire.logger.error("a request got no answer: it is told 500")
         text = b"Internal Server Error"
         lines = [
             (b"content-type", b"text/plain; charset=utf-8"),
@@ -125,6 +128,8 @@ class Cycle:
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), bytearray()
+        if not self.more_body:
+            self._wire.take_in()  # nobody asks again, but the client may leave
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - ASGI

@@ -105,6 +105,47 @@ async def test_an_answer_that_breaks_off_is_cut_and_no_error(
     assert not caplog.records
 
 
+async def test_a_request_that_got_no_answer_is_told_500_and_noted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert statuses(await Wire(saying()).send(GET)) == [500]
+    assert [record.getMessage() for record in caplog.records] == [
+        "a request got no answer: it is told 500"
+    ]
+
+
+async def test_a_request_that_is_given_up_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """At the end of the time to drain the server stops who is still at work."""
+    wire = Wire(Held())
+    await wire.send(GET)
+    (task,) = wire.state.tasks
+    task.cancel()
+    await wire.quiet()
+    assert statuses(wire.transport.written) == [500]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_client_can_leave_behind_a_large_body() -> None:
+    """Its last piece pauses reading, and who has all of it asks for no more."""
+    rest, taken = bytes(100_000), bytearray()
+
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        more = True
+        while more:
+            message = await receive()
+            taken.extend(message["body"])
+            more = message["more_body"]
+        await asyncio.Event().wait()
+
+    wire = Wire(app)
+    await wire.send(request("/", "Content-Length: 100001", method="POST") + b"a")
+    wire.protocol.data_received(rest)
+    assert wire.transport.paused
+    await wire.quiet()
+    assert taken == b"a" + rest
+    assert not wire.transport.paused
+
+
 async def test_what_is_out_of_turn_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "uvicorn.error")
     wire = Wire(saying(part(b"one")))
