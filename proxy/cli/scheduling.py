@@ -37,8 +37,8 @@ def ask_for_short_turns() -> bool:
         policy, nice = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
     except OSError:  # a sandbox may know neither
         return False
-    if policy != os.SCHED_OTHER:  # somebody has chosen another on purpose
-        return False
+    if policy != os.SCHED_OTHER or nice < 0:
+        return False  # somebody has seen to it, and threads would not inherit the priority
     size = _ATTRIBUTES.size
     attributes = _ATTRIBUTES.pack(size, policy, _RESET_ON_FORK, nice, 0, SLICE, 0, 0)
     return bool(ctypes.CDLL(None).syscall(number, 0, attributes, 0) == 0)

@@ -21,7 +21,7 @@ from proxy.errors import CodingError
 REST: Final = 30.0
 """Seconds without work after which a crew may put its tools away."""
 
-_NICE: Final = 10
+_NICE: Final = 5
 
 Work = Callable[[], bytes]
 
@@ -64,7 +64,7 @@ def give_way() -> None:
 
 
 def _stand_back() -> None:
-    """Take a tenth of what the event loop gets where both want the same core."""
+    """Take a third of what the event loop gets, or anybody, where both want the same core."""
     if sys.platform == "linux":  # elsewhere only a process has a priority
         thread = threading.get_native_id()
         with suppress(OSError):  # a sandbox may know no priorities

@@ -70,7 +70,7 @@ class Packer:
         return b"".join(self.pieces(chunk))
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the same as `push`, each piece after half a millisecond of work at most."""
+        """Yield the same as `push`, each piece after a millisecond of work or less."""
         for at in range(0, len(chunk), PIECE):
             yield self.process(chunk[at : at + PIECE])
         yield self.flush()

@@ -80,7 +80,7 @@ async def test_the_loop_comes_first() -> None:
 
     here = int(nice())
     async with crew() as one:
-        assert int(await one.run(nice)) == min(here + 10, 19)
+        assert int(await one.run(nice)) == min(here + 5, 19)
     assert int(nice()) == here
 
 
