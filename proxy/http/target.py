@@ -22,6 +22,7 @@ _AUTHORITY: Final = re.compile(
     rb"(?P<host>\[(?P<v6>[0-9A-Fa-f:.]++)\]|[\w~-]++(?:\.[\w~-]++)*\.?)(?::(?P<port>\d{0,5}+))?",
 )
 _LONGEST_HOST: Final = 255
+_LONGEST_AUTHORITY: Final = _LONGEST_HOST + len("[]:65535")
 _LARGEST_PORT: Final = 65_535
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -89,6 +90,11 @@ def _from_absolute(method: str, target: bytes, host: bytes) -> bytes:
 
 def _is_authority(text: bytes) -> bool:
     """Tell whether `text` is a host and an optional port, and no userinfo."""
+    return len(text) <= _LONGEST_AUTHORITY and _has_form_of_authority(text)
+
+
+@lru_cache(maxsize=256)
+def _has_form_of_authority(text: bytes) -> bool:
     found = _AUTHORITY.fullmatch(text)
     if not found or len(found["host"]) > _LONGEST_HOST:
         return False
