@@ -22,6 +22,12 @@ def statuses(written: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", written)]
 
 
+def heard(wire: Wire) -> Wire:
+    """Have what a connection complains of reach `caplog`, whatever became of uvicorn's logger."""
+    wire.protocol.logger = logging.getLogger("tests.edge")
+    return wire
+
+
 async def test_a_small_answer_is_one_write() -> None:
     wire = Wire(hello)
     await wire.send(GET)
@@ -99,7 +105,7 @@ async def test_an_answer_that_breaks_off_is_cut_and_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What is missing is told once, in the access log, by whoever knows why."""
-    wire = Wire(saying(start(), part(b"one", more=True)))
+    wire = heard(Wire(saying(start(), part(b"one", more=True))))
     assert (await wire.send(GET)).endswith(b"3\r\none\r\n")
     assert wire.transport.closed
     assert not caplog.records
@@ -108,7 +114,7 @@ async def test_an_answer_that_breaks_off_is_cut_and_no_error(
 async def test_a_request_that_got_no_answer_is_told_500_and_noted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert statuses(await Wire(saying()).send(GET)) == [500]
+    assert statuses(await heard(Wire(saying())).send(GET)) == [500]
     assert [record.getMessage() for record in caplog.records] == [
         "a request got no answer: it is told 500"
     ]
@@ -116,12 +122,13 @@ async def test_a_request_that_got_no_answer_is_told_500_and_noted(
 
 async def test_a_request_that_is_given_up_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
     """At the end of the time to drain the server stops who is still at work."""
-    wire = Wire(Held())
+    wire = heard(Wire(Held()))
     await wire.send(GET)
     (task,) = wire.state.tasks
     task.cancel()
     await wire.quiet()
     assert statuses(wire.transport.written) == [500]
+    assert caplog.records
     assert not [record for record in caplog.records if record.exc_info]
 
 
