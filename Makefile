@@ -23,7 +23,7 @@ run: $(VENV)/runs  ## Start the proxy before the example API, or before UPSTREAM
 
 test: $(VENV)/ready  ## Run all tests, with branch coverage and its floors
 	@$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
 	@$(BIN)/python tests/coverage_floors.py
 
 soak: $(VENV)/ready  ## Purge through a fleet under random faults, roll out under load, and mix all faults of both hops
