@@ -379,8 +379,8 @@ def test_who_may_not_end_a_quarantine_is_told_what_it_takes(stage: Stage) -> Non
     with served(out_of_use("product").listener) as url, visit(stage, url) as there:
         there.enter(READ)
         panel = there.page.get_by_role("region", name="Quarantine")
-        assert panel.locator("li").all_inner_texts() == ["product"]
         panel.get_by_text("takes a token of role admin").wait_for()
+        assert panel.locator("li").all_inner_texts() == ["product"]
         assert panel.get_by_role("button").count() == 0
 
 
