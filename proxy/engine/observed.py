@@ -28,13 +28,13 @@ class ObservedUpstream:
     def send(self, outbound: Outbound) -> Coroutine[Any, Any, Inbound]:
         """See `Upstream.send`."""
         journey = current()
-        return self._upstream.send(outbound) if journey is None else self._noted(journey, outbound)
+        return self._upstream.send(outbound) if journey is None else self._sent(journey, outbound)
 
     async def aclose(self) -> None:
         """See `Upstream.aclose`."""
         await self._upstream.aclose()
 
-    async def _noted(self, journey: Journey, outbound: Outbound) -> Inbound:
+    async def _sent(self, journey: Journey, outbound: Outbound) -> Inbound:
         inbound, leg = await _noted(journey, self._upstream.send, outbound, self._clock)
         return inbound if leg is None else ObservedInbound(inbound, leg)
 
